@@ -1,0 +1,1 @@
+"""The embedded stack: Supabase's parts, spoken on one machine without Docker."""

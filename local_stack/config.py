@@ -1,0 +1,119 @@
+"""The part of `supabase/config.toml` that the embedded stack obeys."""
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+
+from local_stack.errors import StackError
+
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+
+
+def _seconds(text: object) -> object:
+    """A duration as the official CLI writes it ("1s", "1h30m"), in seconds."""
+    if not isinstance(text, str):
+        return text
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|[smh])", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError("not a duration such as 10s or 1h30m")
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+
+
+class Api(BaseModel):
+    """How PostgREST exposes the database."""
+
+    schemas: list[str] = ["public", "graphql_public"]
+    extra_search_path: list[str] = ["public", "extensions"]
+    max_rows: int = Field(default=1000, ge=1)
+
+
+class Seed(BaseModel):
+    """Which SQL files fill a new database."""
+
+    enabled: bool = True
+    sql_paths: list[str] = ["./seed.sql"]
+
+
+class Db(BaseModel):
+    """The database's own settings."""
+
+    seed: Seed = Seed()
+
+
+class AuthRateLimit(BaseModel):
+    """How often one address may ask, per five minutes unless said."""
+
+    email_sent: int = 2
+    """E-mails per hour, for the whole project."""
+    anonymous_users: int = 30
+    """Anonymous sign-ins per hour."""
+    token_refresh: int = 150
+    sign_in_sign_ups: int = 30
+    token_verifications: int = 30
+
+
+class AuthEmail(BaseModel):
+    """Sign-up by e-mail."""
+
+    enable_signup: bool = True
+    enable_confirmations: bool = False
+    double_confirm_changes: bool = True
+    secure_password_change: bool = False
+    max_frequency: Seconds = 1
+    otp_length: int = Field(default=6, ge=6, le=10)
+    otp_expiry: int = 3600
+
+
+class Auth(BaseModel):
+    """Who may sign in, and how."""
+
+    site_url: str = "http://127.0.0.1:3000"
+    additional_redirect_urls: list[str] = []
+    jwt_expiry: int = Field(default=3600, ge=1, le=604_800)
+    enable_signup: bool = True
+    enable_anonymous_sign_ins: bool = False
+    enable_manual_linking: bool = False
+    enable_refresh_token_rotation: bool = True
+    refresh_token_reuse_interval: int = 10
+    minimum_password_length: int = Field(default=6, ge=6)
+    password_requirements: str = ""
+    rate_limit: AuthRateLimit = AuthRateLimit()
+    email: AuthEmail = AuthEmail()
+
+
+class Config(BaseModel):
+    """`supabase/config.toml`: one file for the embedded stack, Docker and a hosted project."""
+
+    project_id: str
+    api: Api = Api()
+    db: Db = Db()
+    auth: Auth = Auth()
+
+    @classmethod
+    def read(cls, path: Path) -> "Config":
+        """Read the file, with `env(NAME)` replaced from the environment.
+
+        Raises:
+            StackError: the file is missing, is not TOML, or a value is out of range.
+        """
+        try:
+            return cls.model_validate(_resolve(tomllib.loads(path.read_text("utf-8"))))
+        except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
+            raise StackError(f"{path} cannot be used: {error}") from error
+
+
+def _resolve(value: Any) -> Any:  # noqa: ANN401 - a TOML value may be anything
+    if isinstance(value, dict):
+        return {key: _resolve(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_resolve(item) for item in value]
+    if isinstance(value, str) and (match := re.fullmatch(r"env\((\w+)\)", value)):
+        return os.environ.get(match[1], "")
+    return value

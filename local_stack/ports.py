@@ -1,0 +1,63 @@
+"""Where each service listens on the loopback interface."""
+
+import os
+import socket
+from dataclasses import dataclass, fields
+
+from local_stack.errors import StackError
+
+HOST = "127.0.0.1"
+OFFSET_VARIABLE = "ORDERBASE_PORT_OFFSET"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """TCP ports on 127.0.0.1; the defaults are those of `supabase start`."""
+
+    api: int = 54321
+    postgres: int = 54322
+    mail: int = 54324
+    smtp: int = 54325
+    rest: int = 54326
+    payments: int = 54328
+    functions: int = 8000
+    web: int = 3000
+
+    @classmethod
+    def from_environment(cls) -> "Ports":
+        """The default ports, each moved by ORDERBASE_PORT_OFFSET.
+
+        Raises:
+            StackError: the offset is not a number, or moves a port out of range.
+        """
+        text = os.environ.get(OFFSET_VARIABLE, "0")
+        if not text.isdecimal() or int(text) + cls.postgres > 65_000:
+            raise StackError(f"{OFFSET_VARIABLE}={text!r} must be a number from 0 to 10000.")
+        unmoved = cls()
+        return cls(*(getattr(unmoved, field.name) + int(text) for field in fields(cls)))
+
+    @classmethod
+    def free(cls) -> "Ports":
+        """Ports that nobody listens on now, for a stack that lives as long as a test."""
+        sockets = [socket.create_server((HOST, 0)) for _ in fields(cls)]
+        try:
+            return cls(*(listener.getsockname()[1] for listener in sockets))
+        finally:
+            for listener in sockets:
+                listener.close()
+
+    def require_free(self) -> None:
+        """Refuse to start over somebody else's service.
+
+        Raises:
+            StackError: naming the first busy port and the way around it.
+        """
+        for field in fields(self):
+            port: int = getattr(self, field.name)
+            try:
+                socket.create_server((HOST, port)).close()
+            except OSError as error:
+                raise StackError(
+                    f"Port {port} ({field.name}) is busy. Stop what listens there, "
+                    f"or move all ports: {OFFSET_VARIABLE}=1000 make up."
+                ) from error

@@ -1,0 +1,161 @@
+"""One PostgreSQL data directory: created, started, recovered and stopped."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import psycopg
+
+from local_stack.errors import StackError
+from local_stack.ports import HOST
+from local_stack.postgres import account, binaries
+from local_stack.settings import Settings
+
+BOOTSTRAP = Path(__file__).parent / "bootstrap"
+SUPERUSER = "supabase_admin"
+
+_OPTIONS = {
+    "listen_addresses": HOST,
+    "unix_socket_directories": "",
+    "wal_level": "logical",
+    "max_connections": "200",
+    "max_replication_slots": "20",
+    "max_wal_senders": "20",
+    "shared_preload_libraries": "pg_stat_statements",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_min_messages": "warning",
+    "lc_messages": "C",
+    # A shop's cluster is small: checkpoints by time, and no more WAL than that needs.
+    "max_wal_size": "512MB",
+    "autovacuum_naptime": "10s",
+}
+
+
+class Cluster:
+    """The data directory of one stack and the server that owns it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.folder = _folder(settings.home)
+        self.data = self.folder / "data"
+        self._programs = self.folder / "programs"
+
+    def create(self) -> None:
+        """Make the data directory if it is not there; a half-made one is made again.
+
+        Raises:
+            StackError: the disk refuses, or PostgreSQL is not installed.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            account.give(self.folder)
+            binaries.install(self._settings.repository, self._programs)
+            if not self._made.exists():
+                self._initialise()
+        except OSError as error:
+            raise StackError(f"Cannot write the database to {self.folder}: {error}") from error
+
+    def command(self) -> list[str]:
+        """What starts the server in the foreground."""
+        options = _OPTIONS | {"port": str(self._settings.ports.postgres)}
+        if not self._settings.durable:
+            options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        settings = [f"--{name}={value}" for name, value in options.items()]
+        return [str(self._programs / "bin" / "postgres"), "-D", str(self.data), *settings]
+
+    def recover(self) -> None:
+        """Stop a server that a killed supervisor left behind, and drop a stale pid file."""
+        pid_file = self.data / "postmaster.pid"
+        if not pid_file.exists():
+            return
+        self._control("stop", "--mode=fast", "--wait", "--timeout=20", check=False)
+        pid_file.unlink(missing_ok=True)
+
+    def bootstrap(self) -> None:
+        """Bring roles, schemas and the platform's own tables to what these files say."""
+        sources = sorted(BOOTSTRAP.glob("*.sql"))
+        scripts = [path.read_text("utf-8") for path in sources]
+        wanted = hashlib.sha256("".join(scripts).encode()).hexdigest()
+        stamp = self.folder / "bootstrap.sha256"
+        if stamp.exists() and stamp.read_text() == wanted:
+            return
+        with psycopg.connect(self._settings.database_url(SUPERUSER), autocommit=True) as connection:
+            password = self._settings.keys.database_password
+            connection.execute("select set_config('bootstrap.password', %s, false)", (password,))
+            for script in scripts:
+                connection.execute(script.encode())
+        stamp.write_text(wanted)
+
+    def remove(self) -> None:
+        """Delete the data and the programs."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def _made(self) -> Path:
+        return self.folder / "made"
+
+    def _initialise(self) -> None:
+        """initdb into an empty folder; the stamp is written last, so a killed run starts afresh."""
+        shutil.rmtree(self.data, ignore_errors=True)
+        (self.folder / "bootstrap.sha256").unlink(missing_ok=True)
+        self.data.mkdir(mode=0o700)
+        account.give(self.data)
+        password = self.folder / "password"
+        password.touch(mode=0o600)
+        account.give(password)
+        password.write_text(self._settings.keys.database_password)
+        try:
+            self._run(
+                "initdb",
+                f"--username={SUPERUSER}",
+                f"--pwfile={password}",
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--locale-provider=builtin",
+                "--locale=C.UTF-8",
+                "--no-sync",
+                "--no-instructions",
+            )
+        finally:
+            password.unlink()
+        _write_vault_key(self.data / "vault.key")
+        self._made.touch()
+
+    def _run(self, program: str, *arguments: str) -> None:
+        result = self._execute(program, *arguments)
+        if result.returncode != 0:
+            raise StackError(f"{program} failed: {result.stderr.strip() or result.stdout.strip()}")
+
+    def _control(self, *arguments: str, check: bool = True) -> None:
+        result = self._execute("pg_ctl", *arguments)
+        if check and result.returncode != 0:
+            raise StackError(f"pg_ctl {arguments[0]} failed: {result.stderr.strip()}")
+
+    def _execute(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603 - our own programs and arguments
+            [self._programs / "bin" / program, "-D", self.data, *arguments],
+            capture_output=True,
+            text=True,
+            cwd="/",
+            check=False,
+            **account.popen_arguments(),
+        )
+
+
+def _folder(home: Path) -> Path:
+    """Where PostgreSQL lives: in the home, or, when its account cannot get there, in /var/lib."""
+    home.mkdir(parents=True, exist_ok=True)
+    if account.can_reach(home):
+        return home / "postgres"
+    name = hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:12]
+    return Path("/var/lib/orderbase") / name
+
+
+def _write_vault_key(path: Path) -> None:
+    """The key that encrypts the vault, in a file that only the server reads."""
+    path.touch(mode=0o600)
+    account.give(path)
+    path.write_text(os.urandom(32).hex())

@@ -1,0 +1,80 @@
+"""What one running stack is made of: its folders, ports, keys and configuration."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from local_stack.config import Config
+from local_stack.keys import Keys
+from local_stack.ports import HOST, Ports
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One stack. Two stacks with different homes and ports do not meet."""
+
+    home: Path
+    """Where its data, logs and keys are; `.orderbase` for `make up`."""
+    ports: Ports
+    keys: Keys
+    config: Config
+    durable: bool = True
+    """False lets Postgres skip fsync: for tests, where a power cut may lose all."""
+    repository: Path = REPOSITORY
+
+    @classmethod
+    def load(cls, home: Path, ports: Ports, *, durable: bool = True) -> "Settings":
+        """Read the configuration and the keys of the stack in `home`.
+
+        Raises:
+            StackError: `supabase/config.toml` cannot be used.
+        """
+        return cls(
+            home=home,
+            ports=ports,
+            keys=Keys.load_or_create(home / "keys.json"),
+            config=Config.read(REPOSITORY / "supabase" / "config.toml"),
+            durable=durable,
+        )
+
+    @property
+    def api_url(self) -> str:
+        """Where all of Supabase answers."""
+        return f"http://{HOST}:{self.ports.api}"
+
+    @property
+    def rest_url(self) -> str:
+        """PostgREST itself, behind the gateway."""
+        return f"http://{HOST}:{self.ports.rest}"
+
+    @property
+    def functions_url(self) -> str:
+        """Where the functions answer."""
+        return f"http://{HOST}:{self.ports.functions}"
+
+    @property
+    def payments_url(self) -> str:
+        """Where the Stripe test double answers."""
+        return f"http://{HOST}:{self.ports.payments}"
+
+    @property
+    def mail_url(self) -> str:
+        """The inbox page and its HTTP API."""
+        return f"http://{HOST}:{self.ports.mail}"
+
+    @property
+    def web_url(self) -> str:
+        """Where the web shop answers."""
+        return f"http://{HOST}:{self.ports.web}"
+
+    @property
+    def logs(self) -> Path:
+        """One file per process."""
+        return self.home / "logs"
+
+    def database_url(self, role: str = "postgres", database: str = "postgres") -> str:
+        """A libpq address for one of the login roles."""
+        password = quote(self.keys.database_password, safe="")
+        return f"postgresql://{role}:{password}@{HOST}:{self.ports.postgres}/{database}"
