@@ -1,8 +1,10 @@
 """Where each service listens on the loopback interface."""
 
+import json
 import os
 import socket
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 
 from local_stack.errors import StackError
 
@@ -19,6 +21,7 @@ class Ports:
     mail: int = 54324
     smtp: int = 54325
     rest: int = 54326
+    rest_admin: int = 54327
     payments: int = 54328
     functions: int = 8000
     web: int = 3000
@@ -45,6 +48,15 @@ class Ports:
         finally:
             for listener in sockets:
                 listener.close()
+
+    @classmethod
+    def load(cls, path: Path) -> "Ports":
+        """The ports that `save` wrote."""
+        return cls(**json.loads(path.read_text("utf-8")))
+
+    def save(self, path: Path) -> None:
+        """Keep them for the processes of this stack, and for those that ask about it."""
+        path.write_text(json.dumps(asdict(self)), "utf-8")
 
     def require_free(self) -> None:
         """Refuse to start over somebody else's service.

@@ -5,10 +5,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 from local_stack.config import Config
+from local_stack.errors import StackError
 from local_stack.keys import Keys
 from local_stack.ports import HOST, Ports
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+HOME_VARIABLE = "ORDERBASE_HOME"
+PORTS_FILE = "ports.json"
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,18 @@ class Settings:
             durable=durable,
         )
 
+    @classmethod
+    def of_home(cls, home: Path) -> "Settings":
+        """The stack that was last started in `home`, as its own processes and `make env` see it.
+
+        Raises:
+            StackError: none was ever started there.
+        """
+        ports = home / PORTS_FILE
+        if not ports.exists():
+            raise StackError("The stack was never started here. Start it: make up.")
+        return cls.load(home, Ports.load(ports))
+
     @property
     def api_url(self) -> str:
         """Where all of Supabase answers."""
@@ -68,6 +83,11 @@ class Settings:
     def web_url(self) -> str:
         """Where the web shop answers."""
         return f"http://{HOST}:{self.ports.web}"
+
+    @property
+    def smtp_url(self) -> str:
+        """Where mail is handed in."""
+        return f"smtp://{HOST}:{self.ports.smtp}"
 
     @property
     def logs(self) -> Path:

@@ -54,6 +54,8 @@ class Tokens:
             return jwt.decode(token, key, algorithms=[allowed], options={"verify_aud": False})
         except jwt.PyJWTError as error:
             raise InvalidTokenError(str(error)) from error
+        except (ValueError, RecursionError) as error:  # no text, or JSON nested without end
+            raise InvalidTokenError("Invalid token") from error
 
     def resolve(self, key_or_token: str) -> str:
         """The JWT that an opaque `sb_…` key stands for; any other text is returned as it is."""

@@ -6,7 +6,7 @@ set lock_timeout = '5s';
 set statement_timeout = '60s';
 
 create extension if not exists pgmq;
-create extension if not exists pg_net;
+create extension if not exists pg_net with schema extensions;
 create extension if not exists pg_cron;
 
 create schema private;

@@ -1,0 +1,72 @@
+# Orderbase. Every target that a person calls says what it does: `make help`.
+PYTHON ?= python3.11
+BIN := .venv/bin
+STACK ?= embedded
+RUN := $(BIN)/python -m local_stack
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lock up down status logs reset env demo test check fix types bench
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/.stamp node_modules/.stamp ## Install what is missing (up, test and check do it by themselves)
+
+.venv/.stamp: requirements/dev.txt client_sdk/pyproject.toml
+	@command -v $(PYTHON) > /dev/null || { echo "orderbase: $(PYTHON) is not installed. Install Python 3.11 or newer, or say: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "orderbase: Python 3.11 or newer is needed; $(PYTHON) is older."; exit 1; }
+	@echo "Installing Python packages ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable client_sdk
+	@touch $@
+
+node_modules/.stamp: package.json package-lock.json
+	@command -v node > /dev/null || { echo "orderbase: Node is not installed. Install Node 20 or newer."; exit 1; }
+	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)' || { echo "orderbase: Node 20 or newer is needed; this is $$(node --version)."; exit 1; }
+	@echo "Installing PostgreSQL, PostgREST and the Supabase CLI from npm ..."
+	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+lock: ## Pin the newest allowed Python packages, with hashes
+	$(BIN)/uv pip compile pyproject.toml client_sdk/pyproject.toml --all-extras --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-annotate --no-emit-index-url --quiet --output-file requirements/dev.txt
+
+up: setup ## Start the whole shop and return when it is healthy
+ifneq ($(STACK),embedded)
+	@echo "orderbase: STACK=$(STACK) is not there yet; only the embedded stack is."; exit 1
+endif
+	@$(RUN) up
+
+down: ## Stop it
+	@$(RUN) down
+
+status: ## Say whether it runs, and where
+	@$(RUN) status
+
+logs: ## Follow the logs of all parts
+	@$(RUN) logs
+
+reset: ## Stop it and delete its data
+	@$(RUN) reset
+
+env: ## Print addresses and keys as dotenv lines
+	@$(RUN) env
+
+demo: ## Place an order on the running shop and watch it live
+	@$(BIN)/python -m demo
+
+test: setup ## Run every test
+	@$(BIN)/python -m pytest
+
+check: setup ## Lint and check types
+	@scripts/check
+
+fix: setup ## Format, and mend what the linters can mend
+	@scripts/fix
+
+types: setup ## Generate the SDK's types from the schema
+	@$(BIN)/python scripts/types
+
+bench: setup ## Measure speed, as ratios in one run
+	@$(BIN)/python -m benchmarks

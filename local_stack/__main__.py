@@ -1,0 +1,196 @@
+"""The commands behind `make up`, `down`, `status`, `logs`, `reset` and `env`."""
+
+import argparse
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from local_stack.environment import SHOPPER, STAFF, variables
+from local_stack.errors import StackError
+from local_stack.instance import Instance
+from local_stack.ports import Ports
+from local_stack.postgres.cluster import Cluster
+from local_stack.settings import HOME_VARIABLE, PORTS_FILE, REPOSITORY, Settings
+
+_SUPERVISOR_LOG = "supervisor.log"
+
+
+def up(home: Path, options: argparse.Namespace) -> None:
+    """Start the stack in the background and return when it is healthy."""
+    instance = Instance(home)
+    if instance.pid is not None:
+        _wait(instance, None, home)
+        print("The stack already runs.")
+        _print_addresses(Settings.of_home(home))
+        return
+    started = time.monotonic()
+    logs = home / "logs"
+    try:
+        logs.mkdir(parents=True, exist_ok=True)
+        log = (logs / _SUPERVISOR_LOG).open("wb")
+    except OSError as error:
+        raise StackError(f"Cannot write to {home}: {error.strerror}.") from error
+    with log:
+        command = [sys.executable, "-m", "local_stack", "run", *_passed_on(options)]
+        child = subprocess.Popen(  # noqa: S603 - this program itself
+            command,
+            cwd=REPOSITORY,
+            env=os.environ | {HOME_VARIABLE: str(home)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        _wait(instance, child, home)
+    except BaseException:
+        child.terminate()
+        child.wait()
+        raise
+    print(f"Healthy after {time.monotonic() - started:.1f} s.")
+    _print_addresses(Settings.of_home(home))
+
+
+def run(home: Path, options: argparse.Namespace) -> None:
+    """Run the stack in the foreground until Ctrl-C, SIGTERM or SIGHUP."""
+    from local_stack.supervisor import Supervisor  # noqa: PLC0415 - `env` and `status` start faster
+
+    instance = Instance(home)
+    with instance.hold():
+        ports = Ports.free() if options.free_ports else Ports.from_environment()
+        ports.require_free()
+        ports.save(home / PORTS_FILE)
+        settings = Settings.load(home, ports, durable=not options.fast)
+        supervisor = Supervisor(settings, lambda text: print(f"{text} ...", flush=True))
+        try:
+            asyncio.run(supervisor.run(instance.mark_ready))
+        except StackError as error:
+            instance.last_error.write_text(str(error), "utf-8")
+            raise
+        print("Stopped.", flush=True)
+
+
+def host(home: Path, _: argparse.Namespace) -> None:
+    """Run the stack's own services; the supervisor starts this."""
+    from local_stack import host as services  # noqa: PLC0415 - the only command that needs them
+
+    asyncio.run(services.run(home))
+
+
+def down(home: Path, _: argparse.Namespace) -> None:
+    """Stop the stack and wait until every process is gone."""
+    print("Stopped." if Instance(home).stop() else "The stack does not run.")
+
+
+def status(home: Path, _: argparse.Namespace) -> None:
+    """Say whether the stack runs, and where."""
+    instance = Instance(home)
+    if instance.pid is None:
+        reason = instance.last_error
+        raise StackError(
+            reason.read_text("utf-8") if reason.exists() else "The stack does not run."
+        )
+    print("Healthy." if instance.ready else "Starting.")
+    _print_addresses(Settings.of_home(home))
+
+
+def logs(home: Path, _: argparse.Namespace) -> None:
+    """Follow the logs of all processes."""
+    files = sorted((home / "logs").glob("*.log"))
+    if not files:
+        raise StackError("There are no logs yet. Start the stack: make up.")
+    os.execvp("tail", ["tail", "-n", "20", "-F", *map(str, files)])  # noqa: S606, S607 - a system tool
+
+
+def reset(home: Path, _: argparse.Namespace) -> None:
+    """Stop the stack and delete its data; the next start begins with the demo shop."""
+    Instance(home).stop()
+    if (home / PORTS_FILE).exists():
+        Cluster(Settings.of_home(home)).remove()
+    shutil.rmtree(home, ignore_errors=True)
+    print("All data is deleted.")
+
+
+def env(home: Path, _: argparse.Namespace) -> None:
+    """Print the addresses and keys as dotenv lines."""
+    for name, value in variables(Settings.of_home(home)).items():
+        print(f"{name}={value}")
+
+
+COMMANDS: dict[str, Callable[[Path, argparse.Namespace], None]] = {
+    command.__name__: command for command in (up, down, status, logs, reset, env, run, host)
+}
+
+
+def _wait(instance: Instance, child: subprocess.Popen[bytes] | None, home: Path) -> None:
+    """Show what the starting supervisor says until it is ready."""
+    log = home / "logs" / _SUPERVISOR_LOG
+    shown = 0
+    while not instance.ready:
+        if child is not None and child.poll() is not None:
+            raise StackError(_reason(instance, log))
+        if child is None and instance.pid is None:
+            raise StackError("The stack stopped while it was starting.")
+        text = log.read_text("utf-8", "replace")
+        print(text[shown:], end="", flush=True)
+        shown = len(text)
+        time.sleep(0.05)
+
+
+def _reason(instance: Instance, log: Path) -> str:
+    if instance.last_error.exists():
+        return instance.last_error.read_text("utf-8")
+    lines = log.read_text("utf-8", "replace").strip().splitlines()
+    return (
+        lines[-1].removeprefix("orderbase: ") if lines else "The supervisor ended without a word."
+    )
+
+
+def _print_addresses(settings: Settings) -> None:
+    rows = {
+        "API": settings.api_url,
+        "Functions": settings.functions_url,
+        "Mail inbox": settings.mail_url,
+        "Database": f"{settings.api_url.split(':')[1].strip('/')}:{settings.ports.postgres}",
+        "Shopper": f"{SHOPPER}  password {settings.keys.demo_password}",
+        "Staff": f"{STAFF}  password {settings.keys.demo_password}",
+    }
+    for name, value in rows.items():
+        print(f"  {name:<11} {value}")
+
+
+def _passed_on(options: argparse.Namespace) -> list[str]:
+    return [
+        *(["--free-ports"] if options.free_ports else []),
+        *(["--fast"] if options.fast else []),
+    ]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="local_stack", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    for name, command in COMMANDS.items():
+        added = commands.add_parser(name, help=command.__doc__)
+        if name in ("up", "run"):
+            added.add_argument("--free-ports", action="store_true", help="any ports that are free")
+            added.add_argument("--fast", action="store_true", help="skip fsync: only for tests")
+    options = parser.parse_args()
+    home = Path(os.environ.get(HOME_VARIABLE) or REPOSITORY / ".orderbase").resolve()
+    try:
+        COMMANDS[options.command](home, options)
+    except StackError as error:
+        print(f"orderbase: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""One address for all of Supabase: routes, API keys, and cross-origin headers."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import aiohttp
+from aiohttp import web
+from multidict import CIMultiDict
+
+from local_stack import auth, realtime
+from local_stack.ports import HOST
+from local_stack.proxy import Upstream, passed_on
+from local_stack.settings import Settings
+from local_stack.tokens import Tokens
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_EXPOSED = (
+    "content-range, content-location, location, range-unit, sb-gateway-version, x-total-count, link"
+)
+_NOT_HERE = {"/storage/v1": "Storage", "/graphql/v1": "GraphQL"}
+
+
+@asynccontextmanager
+async def serve(settings: Settings) -> AsyncIterator[None]:
+    """Answer on the API port while the context is open."""
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=5)
+    async with aiohttp.ClientSession(
+        timeout=timeout,
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
+        auto_decompress=False,
+        skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+    ) as session:
+        runner = web.AppRunner(create_app(settings, session), access_log=None)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, HOST, settings.ports.api, backlog=1024).start()
+            yield
+        finally:
+            await runner.cleanup()
+
+
+def create_app(settings: Settings, session: aiohttp.ClientSession) -> web.Application:
+    """The gateway; `session` is what it calls PostgREST and the functions with."""
+    tokens = Tokens(settings.keys)
+    app = web.Application(middlewares=[_cross_origin])
+    rest = Upstream(session, settings.rest_url, "PostgREST")
+    functions = Upstream(session, settings.functions_url, "The functions process")
+    app.router.add_route("*", "/rest/v1{path:(/.*)?}", _forward(rest, tokens))
+    app.router.add_route("*", "/functions/v1{path:(/.*)?}", _forward(functions, tokens))
+    for prefix, name in _NOT_HERE.items():
+        app.router.add_route("*", prefix + "{path:(/.*)?}", _not_implemented(name))
+    app.add_subapp("/auth/v1", auth.create_app(settings))
+    app.add_subapp("/realtime/v1", realtime.create_app(settings))
+    return app
+
+
+def _forward(upstream: Upstream, tokens: Tokens) -> Handler:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        headers = passed_on(request.headers.items())
+        token = tokens.of_request(request)
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        raw = request.raw_path.split("/v1", 1)[1]
+        return await upstream.forward(request, raw if raw.startswith("/") else f"/{raw}", headers)
+
+    return handler
+
+
+def _not_implemented(name: str) -> Handler:
+    async def handler(_: web.Request) -> web.StreamResponse:
+        message = f"{name} is not part of the embedded stack"
+        return web.json_response({"message": message, "code": "501"}, status=501)
+
+    return handler
+
+
+@web.middleware
+async def _cross_origin(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Any origin may call: rights come from tokens, which no browser sends by itself."""
+    if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+        return web.Response(status=204, headers=_preflight(request))
+    cors = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": _EXPOSED}
+    request["cors"] = cors
+    try:
+        response = await handler(request)
+    except web.HTTPException as error:
+        response = _error(error)
+    if not response.prepared:
+        response.headers.update(cors)
+    return response
+
+
+def _error(error: web.HTTPException) -> web.Response:
+    """Routing errors as JSON, as everything else here answers."""
+    message = "no Route matched with those values" if error.status == 404 else error.reason
+    kept = CIMultiDict((name, value) for name, value in error.headers.items() if name == "Allow")
+    return web.json_response({"message": message}, status=error.status, headers=kept)
+
+
+def _preflight(request: web.Request) -> dict[str, str]:
+    return {
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Allow-Methods": "GET, HEAD, PUT, PATCH, POST, DELETE, OPTIONS",
+        "Access-Control-Allow-Headers": request.headers.get("Access-Control-Request-Headers", "*"),
+        "Access-Control-Max-Age": "3600",
+    }

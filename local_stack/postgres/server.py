@@ -1,0 +1,67 @@
+"""PostgreSQL alone, for as long as a context is open: for tests, and for tools that read the schema."""
+
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from local_stack import migrate
+from local_stack.errors import StackError
+from local_stack.ports import Ports
+from local_stack.postgres import account
+from local_stack.postgres.cluster import SUPERUSER, Cluster
+from local_stack.settings import Settings
+
+_START_SECONDS = 20
+
+
+@contextmanager
+def serve(settings: Settings) -> Iterator[Cluster]:
+    """A server with Supabase's roles and schemas, stopped at the end; its data stay.
+
+    Raises:
+        StackError: it does not start.
+    """
+    cluster = Cluster(settings)
+    cluster.create()
+    settings.logs.mkdir(parents=True, exist_ok=True)
+    with (settings.logs / "postgres.log").open("ab") as log:
+        server = subprocess.Popen(  # noqa: S603 - our own command
+            cluster.command(), cwd="/", stdout=log, stderr=log, **account.popen_arguments()
+        )
+    try:
+        _wait_until_ready(settings)
+        cluster.bootstrap()
+        yield cluster
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(timeout=20)
+
+
+@contextmanager
+def migrated() -> Iterator[Settings]:
+    """A throw-away database with all migrations and the seed, on free ports."""
+    with tempfile.TemporaryDirectory(prefix="orderbase-") as folder:
+        settings = Settings.load(Path(folder), Ports.free(), durable=False)
+        with serve(settings) as cluster:
+            migrate.migrate(settings, cluster.folder / "applied")
+            yield settings
+        cluster.remove()
+
+
+def _wait_until_ready(settings: Settings) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            psycopg.connect(settings.database_url(SUPERUSER)).close()
+        except psycopg.OperationalError as error:
+            if time.monotonic() > deadline:
+                raise StackError(f"PostgreSQL does not start; see {settings.logs}.") from error
+            time.sleep(0.02)
+        else:
+            return

@@ -1,0 +1,71 @@
+"""Passes a request on to another server and streams the answer back."""
+
+from collections.abc import Iterable
+
+import aiohttp
+from aiohttp import web
+from multidict import CIMultiDict
+from yarl import URL
+
+# RFC 9110, 7.6.1: these speak of one connection. Date and Server are written anew by this one.
+_HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "date",
+        "host",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "server",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+_BUFFER_BYTES = 64 * 1024
+
+
+class Upstream:
+    """One server behind the gateway."""
+
+    def __init__(self, session: aiohttp.ClientSession, address: str, name: str) -> None:
+        self._session = session
+        self._address = address
+        self._name = name
+
+    async def forward(
+        self, request: web.Request, path: str, headers: CIMultiDict[str]
+    ) -> web.StreamResponse:
+        """Send the request with these headers to `path`; 503 when nobody is there."""
+        url = URL(self._address + path, encoded=True)
+        try:
+            async with self._session.request(
+                request.method,
+                url,
+                headers=headers,
+                data=request.content if request.body_exists else None,
+                allow_redirects=False,
+            ) as answer:
+                return await _relay(request, answer)
+        except aiohttp.ClientConnectorError:
+            message = f"{self._name} does not answer"
+            return web.json_response({"message": message, "code": "503"}, status=503)
+
+
+async def _relay(request: web.Request, answer: aiohttp.ClientResponse) -> web.StreamResponse:
+    headers = passed_on(answer.headers.items())
+    if answer.content_length is not None and answer.content_length <= _BUFFER_BYTES:
+        return web.Response(status=answer.status, headers=headers, body=await answer.read())
+    response = web.StreamResponse(status=answer.status, headers=headers)
+    response.headers.update(request.get("cors", {}))
+    await response.prepare(request)
+    async for chunk in answer.content.iter_chunked(_BUFFER_BYTES):
+        await response.write(chunk)
+    await response.write_eof()
+    return response
+
+
+def passed_on(headers: Iterable[tuple[str, str]]) -> CIMultiDict[str]:
+    """The headers that travel beyond one connection."""
+    return CIMultiDict((name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP)
