@@ -1,0 +1,98 @@
+from collections.abc import Callable
+
+import psycopg
+import pytest
+
+from local_stack.settings import Settings
+from tests.database.conftest import Caller, Row
+from tests.database.test_place_order import lines
+
+# Who reads what: everyone, their own and staff all, or staff alone.
+PUBLIC = {"products", "product_prices", "product_images", "inventory"}
+OWN = {
+    "orders", "order_items", "order_events", "payments", "shipments", "profiles", "preferences",
+}  # fmt: skip
+STAFF = {"stock_movements", "payment_entries", "emails"}
+
+
+def anonymous(database: Settings) -> Caller:
+    return Caller(database.database_url(), "anon", {"role": "anon"})
+
+
+def test_every_public_table_has_a_rule_here_and_row_security_on(
+    owner: psycopg.Connection[Row],
+) -> None:
+    rows = owner.execute(
+        "select relname, relrowsecurity from pg_class"
+        " where relnamespace = 'public'::regnamespace and relkind in ('r', 'v', 'm', 'p')"
+    ).fetchall()
+    assert {row["relname"] for row in rows} == PUBLIC | OWN | STAFF
+    assert all(row["relrowsecurity"] for row in rows)
+
+
+def test_nobody_reads_anothers_rows(
+    database: Settings, new_user: Callable[..., Caller], new_product: Callable[..., str]
+) -> None:
+    alice, bob, staff = new_user(), new_user(), new_user(role="staff")
+    order = alice.place(lines(new_product()))
+    for table in sorted(OWN):
+        column = "user_id"
+        assert bob.query(f"select 1 from public.{table} where {column} <> %s", bob.id) == []
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            anonymous(database).query(f"select 1 from public.{table}")
+    for table in ("orders", "order_items", "order_events"):
+        assert len(alice.query(f"select 1 from public.{table}")) == 1
+    assert len(staff.query("select 1 from public.orders where id = %s", order["id"])) == 1
+    assert bob.query("select * from public.order_feed()") == []
+    assert staff.query(
+        "select 1 from public.order_feed(null, 1000) where order_id = %s", order["id"]
+    )
+    for table in sorted(STAFF):
+        assert alice.query(f"select 1 from public.{table}") == []
+    assert staff.query("select 1 from public.stock_movements") != []
+
+
+def test_a_role_in_user_metadata_is_no_role(new_user: Callable[..., Caller]) -> None:
+    liar = new_user()
+    liar.claims["user_metadata"] = {"role": "staff"}
+    assert liar.query("select 1 from public.stock_movements") == []
+
+
+@pytest.mark.parametrize("table", sorted((PUBLIC | OWN | STAFF) - {"profiles", "preferences"}))
+def test_clients_write_no_table(
+    database: Settings, new_user: Callable[..., Caller], table: str
+) -> None:
+    for caller in (anonymous(database), new_user(), new_user(role="staff")):
+        for statement in (
+            f"insert into public.{table} default values",
+            f"update public.{table} set {'product_id' if table == 'inventory' else 'created_at'} = null",
+            f"delete from public.{table}",
+            f"truncate public.{table}",
+        ):
+            if "created_at" in statement and table in ("product_prices", "order_items"):
+                continue
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                caller.query(statement)
+
+
+def test_people_change_their_own_profile_and_preferences_only(
+    new_user: Callable[..., Caller],
+) -> None:
+    alice, bob = new_user(), new_user()
+    alice.query("update public.preferences set newsletter = true")
+    alice.query("update public.profiles set display_name = 'A'")
+    assert alice.query("select newsletter from public.preferences") == [{"newsletter": True}]
+    assert bob.query("select newsletter from public.preferences") == [{"newsletter": False}]
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        alice.query("update public.profiles set user_id = %s", bob.id)
+
+
+def test_erasing_an_account_keeps_its_orders(
+    owner: psycopg.Connection[Row], shopper: Caller, new_product: Callable[..., str]
+) -> None:
+    order = shopper.place(lines(new_product()))
+    owner.execute("delete from auth.users where id = %s", (shopper.id,))
+    kept = owner.execute(
+        "select user_id from public.order_events where order_id = %s", (order["id"],)
+    ).fetchall()
+    assert kept == [{"user_id": None}]
