@@ -189,8 +189,7 @@ class _Scheduler:
         start = self._clock()
         details = (job.jobid, job.database, job.username, job.command)
         cursor = await self._connection.execute(_BEGIN, details)
-        row = await cursor.fetchone()
-        runid = row[0] if row else None
+        [(runid,)] = await cursor.fetchall()
         try:
             status, message = "succeeded", await self._execute(job, runid)
         except psycopg.Error as error:

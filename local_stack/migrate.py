@@ -47,7 +47,7 @@ def supabase(settings: Settings, *arguments: str) -> str:
     program = settings.repository / "node_modules" / ".bin" / "supabase"
     if not program.exists() or shutil.which("node") is None:
         raise StackError("The Supabase CLI is not installed. Run `make setup` (needs Node 20).")
-    command = [program, *arguments, f"--remote={settings.database_url()}"]
+    command = [str(program), *arguments, f"--remote={settings.database_url()}"]
     try:
         result = subprocess.run(  # noqa: S603 - our own command
             command,

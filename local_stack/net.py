@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import aiohttp
 import psycopg
@@ -67,16 +67,9 @@ class _Reply:
     timed_out: bool = False
     error_msg: str | None = None
 
-    def row(self) -> tuple[object, ...]:
-        return (
-            self.id,
-            self.status_code,
-            self.content_type,
-            self.headers,
-            self.content,
-            self.timed_out,
-            self.error_msg,
-        )
+    def row(self) -> list[object]:
+        """The columns in order, every text such as Postgres can keep."""
+        return [_storable(value) if isinstance(value, str) else value for value in astuple(self)]
 
 
 @asynccontextmanager
@@ -187,7 +180,8 @@ class _Worker:
             self._next_pruning = time.monotonic() + _PRUNE_SECONDS
 
     async def _deliver(self, request: _Request) -> None:
-        self._replies.append(await _send(self._session, request))
+        reply = await _send(self._session, request)
+        self._replies.append(reply)
         self._in_flight -= 1
 
 
@@ -220,8 +214,8 @@ async def _exchange(session: aiohttp.ClientSession, request: _Request) -> _Reply
             request.id,
             status_code=response.status,
             content_type=response.headers.get("Content-Type"),
-            headers=json.dumps(dict(response.headers)).replace("\\u0000", ""),
-            content=_as_text(await _read(response)),
+            headers=json.dumps(dict(response.headers), ensure_ascii=False),
+            content=(await _read(response)).decode("utf-8", "replace") or None,
         )
 
 
@@ -245,9 +239,9 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     return bytes(body[:MAX_REPLY_BYTES])
 
 
-def _as_text(body: bytes) -> str | None:
-    """The body as Postgres can keep it: as pg_net does, up to the first NUL, and null if empty."""
-    return body.partition(b"\0")[0].decode("utf-8", "replace") or None
+def _storable(text: str) -> str:
+    """As in pg_net, where C ends a text at its first NUL; a peer's broken bytes become `?`."""
+    return text.partition("\0")[0].encode("utf-8", "replace").decode()
 
 
 def _reason(error: Exception) -> str:

@@ -3,9 +3,10 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import psycopg
@@ -159,7 +160,7 @@ class Supervisor:
         done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
         self._raise_ended(done)
 
-    def _raise_ended(self, done: set[asyncio.Future[object]] | set[asyncio.Task[int]]) -> None:
+    def _raise_ended(self, done: Collection[asyncio.Future[Any]]) -> None:
         for task, process in self._running.items():
             if task in done:
                 log = self._settings.logs / f"{process.name}.log"

@@ -159,7 +159,8 @@ def new_product(owner: psycopg.Connection[Row]) -> Callable[..., str]:
         if stock:
             owner.execute(
                 "insert into public.stock_movements"
-                " (product_id, kind, on_hand_change, reserved_change) values (%s, 'received', %s, 0)",
+                " (product_id, kind, on_hand_change, reserved_change)"
+                " values (%s, 'received', %s, 0)",
                 (row["id"], stock),
             )
         return str(row["id"])
@@ -169,7 +170,7 @@ def new_product(owner: psycopg.Connection[Row]) -> Callable[..., str]:
 
 @pytest.fixture(autouse=True)
 def balanced_books(database: Settings) -> Iterator[None]:
-    """After every test, each ledger sums to its balances (a defence that a test broke shows here)."""
+    """After every test, each ledger sums to its balances."""
     yield
     with psycopg.connect(database.database_url(), row_factory=dict_row) as connection:
         wrong = connection.execute(

@@ -34,23 +34,74 @@ create policy cron_job_policy on cron.job using (username = current_user);
 alter table cron.job_run_details enable row level security;
 create policy cron_job_run_details_policy on cron.job_run_details using (username = current_user);
 
+-- One field of a schedule: a list of *, numbers and ranges; a step may follow * or a range.
+create function cron._is_field(field text, lowest int, highest int, names text[] default '{}')
+returns boolean
+language sql immutable
+as $$
+  select bool_and(
+    term ~ '^\*(/[1-9]\d?)?$'
+    or coalesce(lowest <= first and first <= last and last <= highest, false)
+  )
+  from regexp_split_to_table(lower(field), ',') as term
+  cross join lateral regexp_match(
+    term, '^(\d{1,2}|[a-z]{3})(?:-(\d{1,2}|[a-z]{3})(?:/[1-9]\d?)?)?$'
+  ) as ends
+  cross join lateral (
+    select
+      min(coalesce(array_position(names, name) - 1 + lowest, substring(name from '\d+')::int))
+        filter (where place = 1) as first,
+      min(coalesce(array_position(names, name) - 1 + lowest, substring(name from '\d+')::int))
+        filter (where place = 2) as last
+    from unnest(array[ends[1], coalesce(ends[2], ends[1])]) with ordinality as parts (name, place)
+  ) as bounds
+$$;
+
 create function cron._check_schedule(schedule text) returns void
 language plpgsql immutable
 as $$
 declare
-  field constant text := '(\*|\d+(-\d+)?)(/\d+)?(,(\*|\d+(-\d+)?)(/\d+)?)*';
-  names constant text := '(\*|\w+(-\w+)?)(/\d+)?(,(\*|\w+(-\w+)?)(/\d+)?)*';
+  fields constant text[] := regexp_split_to_array(btrim(schedule), '\s+');
 begin
-  if schedule !~* '^@(yearly|annually|monthly|weekly|daily|midnight|hourly)$'
-    and schedule !~* '^([1-9]|[1-5]\d) seconds?$'
-    and schedule !~ ('^\s*' || field || '\s+' || field || '\s+(\$|' || field || ')\s+'
-      || names || '\s+' || names || '\s*$')
+  if schedule ~ '^@(yearly|annually|monthly|weekly|daily|midnight|hourly)$'
+    or schedule ~* '^([1-9]|[1-5]\d) seconds?$'
+    or cardinality(fields) = 5
+    and cron._is_field(fields[1], 0, 59)
+    and cron._is_field(fields[2], 0, 23)
+    and (fields[3] = '$' or cron._is_field(fields[3], 1, 31))
+    and cron._is_field(fields[4], 1, 12, '{jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec}')
+    and cron._is_field(fields[5], 0, 7, '{sun,mon,tue,wed,thu,fri,sat}')
   then
-    raise exception 'invalid schedule: %', schedule
-      using hint = 'Use cron format (e.g. 5 4 * * *), or interval format ''[1-59] seconds''';
+    return;
   end if;
+  raise exception 'invalid schedule: %', schedule
+    using errcode = 'invalid_parameter_value',
+      hint = 'Use cron format (e.g. 5 4 * * *), or interval format ''[1-59] seconds''';
 end
 $$;
+
+-- What the real extension checks in C. A trigger, so that writing to the table directly is no way
+-- around it: a job runs with all rights of its user.
+create function cron._check_job() returns trigger
+language plpgsql
+as $$
+begin
+  perform cron._check_schedule(new.schedule);
+  if not pg_has_role(new.username, 'member')
+    or tg_op = 'UPDATE' and not pg_has_role(old.username, 'member')
+  then
+    raise exception 'must be member of role "%" to schedule its jobs', new.username
+      using errcode = 'insufficient_privilege';
+  end if;
+  if not exists (select from pg_roles where rolname = new.username and rolcanlogin) then
+    raise exception 'role "%" can not log in', new.username
+      using detail = 'Jobs may only be run by roles that have the LOGIN attribute.';
+  end if;
+  return new;
+end
+$$;
+create trigger check_job before insert or update on cron.job
+for each row execute function cron._check_job();
 
 create function cron.schedule_in_database(
   job_name text, schedule text, command text, database text,
@@ -61,10 +112,6 @@ as $$
 declare
   id bigint;
 begin
-  perform cron._check_schedule(schedule);
-  if username is not null and username <> current_user and not pg_has_role(username, 'member') then
-    raise exception 'must be member of role "%" to schedule its jobs', username;
-  end if;
   insert into cron.job (schedule, command, database, username, active, jobname)
   values (schedule, command, database, coalesce(username, current_user), active, job_name)
   on conflict on constraint jobname_username_uniq do update
@@ -114,9 +161,6 @@ create function cron.alter_job(
 language plpgsql
 as $$
 begin
-  if schedule is not null then
-    perform cron._check_schedule(schedule);
-  end if;
   update cron.job as job
   set schedule = coalesce(alter_job.schedule, job.schedule),
     command = coalesce(alter_job.command, job.command),

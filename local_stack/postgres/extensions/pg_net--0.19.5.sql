@@ -4,7 +4,7 @@
 create schema if not exists net;
 
 create domain net.http_method as text
-  check (value in ('GET', 'POST', 'DELETE'));
+  check (upper(value) in ('GET', 'POST', 'DELETE'));
 
 create unlogged table net.http_request_queue (
   id bigint generated always as identity,
@@ -114,8 +114,10 @@ begin
 end
 $$;
 
-grant usage on schema net to postgres, anon, authenticated, service_role;
+grant usage on schema net
+to postgres, anon, authenticated, service_role, supabase_functions_admin;
 grant all on all tables in schema net to postgres;
 revoke execute on function net._enqueue from public;
 revoke execute on function net.http_get, net.http_delete, net.http_post from public;
-grant execute on function net.http_get, net.http_delete, net.http_post to postgres, service_role;
+grant execute on function net.http_get, net.http_delete, net.http_post
+to postgres, anon, authenticated, service_role, supabase_functions_admin;

@@ -23,7 +23,7 @@ comment on table public.inventory is
 create table public.stock_movements (
   id bigint generated always as identity primary key,
   product_id uuid not null references public.products (id) on delete restrict,
-  order_id uuid,
+  order_id uuid references public.orders (id) on delete restrict,
   kind public.stock_movement_kind not null,
   on_hand_change bigint not null,
   reserved_change bigint not null,
@@ -45,6 +45,7 @@ create table public.stock_movements (
 );
 comment on table public.stock_movements is 'Append-only ledger of stock.';
 create index stock_movements_product_id_idx on public.stock_movements (product_id);
+create index stock_movements_order_id_idx on public.stock_movements (order_id);
 -- An order reserves a product once, and that reservation ends once: released or sold, never both.
 create unique index stock_movements_reserved_once
 on public.stock_movements (order_id, product_id) where kind = 'reserved';

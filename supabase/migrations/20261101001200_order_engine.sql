@@ -2,21 +2,6 @@
 set lock_timeout = '5s';
 set statement_timeout = '60s';
 
-create table private.steps (
-  name text primary key,
-  starts_in public.order_status not null
-);
-comment on table private.steps is 'Effects outside Postgres, and the status of an order that needs one.';
-alter table private.steps enable row level security;
-insert into private.steps (name, starts_in) values
-('charge', 'placed'),
-('ship', 'paid');
-
-alter table private.order_steps drop constraint order_steps_step_check;
-alter table private.order_steps
-add constraint order_steps_step_fkey foreign key (step) references private.steps (name);
-create index order_steps_step_idx on private.order_steps (step);
-
 -- The event that a message speaks of; null when the message is not one of ours.
 create function private.event_of(message jsonb) returns public.order_events
 language sql stable

@@ -70,11 +70,6 @@ comment on table public.order_events is
 create index order_events_position_idx on public.order_events (xid, id);
 create index order_events_user_position_idx on public.order_events (user_id, xid, id);
 
-alter table public.stock_movements
-add constraint stock_movements_order_id_fkey
-foreign key (order_id) references public.orders (id) on delete restrict;
-create index stock_movements_order_id_idx on public.stock_movements (order_id);
-
 create trigger touch before update on public.orders
 for each row execute function private.touch();
 create trigger forbid_truncate before truncate on public.order_events

@@ -1,0 +1,149 @@
+"""Following the feed: from a position on, every event once, in order.
+
+The feed is the truth and is read again and again; hints only say when. An event that was hinted
+at shows up in the feed as soon as every older transaction has ended, so a hint is followed up
+at growing distances until the feed has passed it.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import NamedTuple, Protocol
+
+from orderbase import errors
+from orderbase._send import backoff
+from orderbase.models import FeedEvent
+
+PAGE_ROWS = 100
+# Seconds between readings while a hinted event does not show: 9 s in all.
+PATIENCE = (0.01, 0.01, 0.02, 0.02, 0.05, 0.05, 0.1, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+_FORMAT = re.compile(r"(\d{1,19})-(\d{1,18})")
+
+
+class Position(NamedTuple):
+    """A place in the feed: transaction id, then event id."""
+
+    xid: int
+    id: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Position":
+        """Read what `FeedEvent.position` holds.
+
+        Raises:
+            InvalidRequest: it is something else.
+        """
+        match = _FORMAT.fullmatch(text)
+        if match is None:
+            raise errors.InvalidRequest(
+                "This is not a position of the feed.", code="invalid_position"
+            )
+        return cls(int(match[1]), int(match[2]))
+
+    def __str__(self) -> str:
+        return f"{self.xid}-{self.id}"
+
+
+class Hints(Protocol):
+    """What says that there may be something to read."""
+
+    @property
+    def newest(self) -> Position:
+        """The furthest position that was hinted at."""
+        ...
+
+    async def wait(self, beyond: Position, timeout: float) -> None:  # noqa: ASYNC109 - Protocol
+        """Return at a hint beyond a position, at a nudge, or after `timeout` seconds."""
+        ...
+
+
+class Mailbox:
+    """Keeps only the furthest hint, so that nobody who reads slowly needs memory."""
+
+    def __init__(self) -> None:
+        self.newest = Position(0, 0)
+        self._nudged = False
+        self._news = asyncio.Event()
+
+    def hint(self, position: Position) -> None:
+        """There is, or soon will be, an event at this position."""
+        self.newest = max(self.newest, position)
+        self._news.set()
+
+    def nudge(self) -> None:
+        """Something may have been missed."""
+        self._nudged = True
+        self._news.set()
+
+    async def wait(self, beyond: Position, timeout: float) -> None:  # noqa: ASYNC109 - see Hints
+        """Return at a hint beyond a position, at a nudge, or after `timeout` seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while self.newest <= beyond and not self._nudged:
+                    self._news.clear()
+                    await self._news.wait()
+        self._nudged = False
+
+
+class Follower:
+    """Reads the feed on from a position, for as long as someone iterates."""
+
+    def __init__(
+        self,
+        read: Callable[[Position], Awaitable[Sequence[FeedEvent]]],
+        hints: Hints,
+        position: Position,
+        *,
+        poll_every: float,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._read = read
+        self._hints = hints
+        self._position = position
+        self._given_up = position
+        self._patience = iter(PATIENCE)
+        self._poll_every = poll_every
+        self._sleep = sleep
+
+    async def events(self) -> AsyncGenerator[FeedEvent, None]:
+        """Every event after the position, once, in order. Never ends by itself.
+
+        Raises:
+            OrderbaseError: the feed refuses; passing failures are waited out.
+        """
+        while True:
+            page = await self._read_patiently()
+            for event in page:
+                position = Position.parse(event.position)
+                if position > self._position:
+                    self._position = position
+                    yield event
+            if page:
+                self._patience = iter(PATIENCE)
+            if len(page) < PAGE_ROWS:
+                await self._until_there_may_be_more()
+
+    async def _read_patiently(self) -> Sequence[FeedEvent]:
+        failures = 0
+        while True:
+            try:
+                return await self._read(self._position)
+            except errors.OrderbaseError as error:
+                if not error.may_pass:
+                    raise
+                delay = error.retry_after or backoff(failures, longest=self._poll_every)
+            await self._sleep(delay)
+            failures += 1
+
+    async def _until_there_may_be_more(self) -> None:
+        known = max(self._position, self._given_up)
+        if self._hints.newest > known:
+            delay = next(self._patience, None)
+            if delay is not None:
+                await self._sleep(min(delay, self._poll_every))
+                return
+            self._given_up = known = self._hints.newest
+        self._patience = iter(PATIENCE)
+        await self._hints.wait(known, self._poll_every)

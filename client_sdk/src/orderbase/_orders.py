@@ -1,0 +1,108 @@
+"""Orders as calls: the requests, and how their answers are read."""
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+from uuid import UUID, uuid4
+
+from pydantic import JsonValue, TypeAdapter
+
+from orderbase._call import Call, one, rpc, select
+from orderbase.models import Address, FeedEvent, Item, Order, OrderDetails, OrderEvent
+from orderbase.money import Money
+
+Basket = Sequence[Item] | Mapping[UUID, int] | Mapping[str, int]
+
+_ORDER = TypeAdapter(Order)
+_ORDERS = TypeAdapter(list[OrderDetails])
+_EVENTS = TypeAdapter(list[OrderEvent])
+_FEED = TypeAdapter(list[FeedEvent])
+_POSITION = TypeAdapter(str)
+_FIRST = TypeAdapter(list[dict[str, str]])
+
+_ORDER_COLUMNS = """
+    id,number,user_id,email,status,currency,total,shipping_address,payment_method,
+    failure_code,failure_message,version,idempotency_key,created_at,updated_at,
+    items:order_items(product:products(slug,name,price,currency),product_id,name,unit_price,quantity)
+"""
+_EVENT_COLUMNS = "order_id,user_id,type,status,version,data,created_at"
+
+
+def place_order(
+    items: Basket,
+    shipping_address: Address,
+    payment_method: str,
+    idempotency_key: UUID | str | None,
+    currency: str | None,
+    expected_total: Money | None,
+    email: str | None,
+) -> Call[Order]:
+    key = uuid4() if idempotency_key is None else UUID(str(idempotency_key))
+    arguments: dict[str, JsonValue] = {
+        "items": _lines(items),
+        "shipping_address": shipping_address.model_dump(exclude_none=True),
+        "payment_method": payment_method,
+        "idempotency_key": str(key),
+        **_expectation(currency, expected_total),
+    }
+    if email is not None:
+        arguments["email"] = email
+    return rpc("place_order", _ORDER.validate_json, arguments, key)
+
+
+def cancel_order(order_id: UUID | str) -> Call[Order]:
+    return rpc("cancel_order", _ORDER.validate_json, {"order_id": str(UUID(str(order_id)))})
+
+
+def list_orders(buyer: UUID | None, limit: int, before: Order | None) -> Call[list[OrderDetails]]:
+    params = {"order": "created_at.desc,id.desc", "limit": str(limit)}
+    if buyer is not None:
+        params["user_id"] = f"eq.{buyer}"
+    if before is not None:
+        at = f'"{before.created_at.isoformat()}"'
+        params["or"] = f"(created_at.lt.{at},and(created_at.eq.{at},id.lt.{before.id}))"
+    return select("orders", _ORDERS.validate_json, _ORDER_COLUMNS, params)
+
+
+def get_order(order_id: UUID | str) -> Call[OrderDetails]:
+    parse = one(_ORDERS, "order_not_found", "There is no such order.")
+    return select("orders", parse, _ORDER_COLUMNS, {"id": f"eq.{UUID(str(order_id))}"})
+
+
+def list_events(order_id: UUID | str) -> Call[list[OrderEvent]]:
+    params = {"order_id": f"eq.{UUID(str(order_id))}", "order": "version"}
+    return select("order_events", _EVENTS.validate_json, _EVENT_COLUMNS, params)
+
+
+def feed(after: str, max_rows: int) -> Call[list[FeedEvent]]:
+    return rpc("order_feed", _FEED.validate_json, {"after": after, "max_rows": max_rows})
+
+
+def feed_head() -> Call[str]:
+    return rpc("order_feed_head", _POSITION.validate_json, {})
+
+
+def before_first_event(order_id: UUID | str) -> Call[str]:
+    """The position just before an order's first event."""
+    first = one(_FIRST, "order_not_found", "There is no such order.")
+
+    def parse(content: bytes) -> str:
+        event = first(content)
+        return f"{event['xid']}-{int(event['id']) - 1}"
+
+    params = {"order_id": f"eq.{UUID(str(order_id))}", "order": "version", "limit": "1"}
+    return select("order_events", parse, "xid::text,id::text", params)
+
+
+def _lines(items: Basket) -> list[JsonValue]:
+    if isinstance(items, Mapping):
+        quantities = cast(Mapping[UUID | str, int], items)
+        items = [Item(product, quantity) for product, quantity in quantities.items()]
+    return [{"product_id": str(item.product_id), "quantity": item.quantity} for item in items]
+
+
+def _expectation(currency: str | None, total: Money | None) -> dict[str, JsonValue]:
+    if total is None:
+        return {} if currency is None else {"currency": currency}
+    if currency not in (None, total.currency):
+        raise ValueError(f"currency {currency} and expected total {total} contradict each other")
+    return {"currency": total.currency, "expected_total": total.amount}

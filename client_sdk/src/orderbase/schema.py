@@ -1,0 +1,437 @@
+from __future__ import annotations
+
+import datetime
+import uuid
+from typing import (
+    Annotated,
+    Any,
+    List,
+    Literal,
+    Optional,
+    TypedDict,
+)
+from typing_extensions import NotRequired, TypeAlias
+
+from pydantic import BaseModel, Field, JsonValue
+
+AuthAalLevel: TypeAlias = Literal["aal1", "aal2", "aal3"]
+
+AuthCodeChallengeMethod: TypeAlias = Literal["s256", "plain"]
+
+AuthFactorStatus: TypeAlias = Literal["unverified", "verified"]
+
+AuthFactorType: TypeAlias = Literal["totp", "webauthn", "phone"]
+
+AuthOneTimeTokenType: TypeAlias = Literal["confirmation_token", "reauthentication_token", "recovery_token", "email_change_token_new", "email_change_token_current", "phone_change_token"]
+
+PublicOrderStatus: TypeAlias = Literal["placed", "paid", "shipped", "completed", "out_of_stock", "payment_failed", "shipping_failed", "cancelled", "refunded", "needs_attention"]
+
+PublicStockMovementKind: TypeAlias = Literal["received", "adjusted", "reserved", "released", "sold", "returned"]
+
+class PublicEmails(BaseModel):
+    created_at: datetime.datetime = Field(alias="created_at")
+    error: Optional[str] = Field(alias="error")
+    event_id: int = Field(alias="event_id")
+    failures: int = Field(alias="failures")
+    id: uuid.UUID = Field(alias="id")
+    order_id: uuid.UUID = Field(alias="order_id")
+    recipient: str = Field(alias="recipient")
+    status: str = Field(alias="status")
+    template: str = Field(alias="template")
+    updated_at: datetime.datetime = Field(alias="updated_at")
+
+class PublicEmailsInsert(TypedDict):
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    error: NotRequired[Annotated[Optional[str], Field(alias="error")]]
+    event_id: Annotated[int, Field(alias="event_id")]
+    failures: NotRequired[Annotated[int, Field(alias="failures")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    order_id: Annotated[uuid.UUID, Field(alias="order_id")]
+    recipient: Annotated[str, Field(alias="recipient")]
+    status: NotRequired[Annotated[str, Field(alias="status")]]
+    template: Annotated[str, Field(alias="template")]
+    updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
+
+class PublicEmailsUpdate(TypedDict):
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    error: NotRequired[Annotated[Optional[str], Field(alias="error")]]
+    event_id: NotRequired[Annotated[int, Field(alias="event_id")]]
+    failures: NotRequired[Annotated[int, Field(alias="failures")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    order_id: NotRequired[Annotated[uuid.UUID, Field(alias="order_id")]]
+    recipient: NotRequired[Annotated[str, Field(alias="recipient")]]
+    status: NotRequired[Annotated[str, Field(alias="status")]]
+    template: NotRequired[Annotated[str, Field(alias="template")]]
+    updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
+
+class PublicInventory(BaseModel):
+    on_hand: int = Field(alias="on_hand")
+    product_id: uuid.UUID = Field(alias="product_id")
+    reserved: int = Field(alias="reserved")
+
+class PublicInventoryInsert(TypedDict):
+    on_hand: NotRequired[Annotated[int, Field(alias="on_hand")]]
+    product_id: Annotated[uuid.UUID, Field(alias="product_id")]
+    reserved: NotRequired[Annotated[int, Field(alias="reserved")]]
+
+class PublicInventoryUpdate(TypedDict):
+    on_hand: NotRequired[Annotated[int, Field(alias="on_hand")]]
+    product_id: NotRequired[Annotated[uuid.UUID, Field(alias="product_id")]]
+    reserved: NotRequired[Annotated[int, Field(alias="reserved")]]
+
+class PublicOrderEvents(BaseModel):
+    created_at: datetime.datetime = Field(alias="created_at")
+    data: JsonValue = Field(alias="data")
+    id: int = Field(alias="id")
+    order_id: uuid.UUID = Field(alias="order_id")
+    status: PublicOrderStatus = Field(alias="status")
+    type: str = Field(alias="type")
+    user_id: Optional[uuid.UUID] = Field(alias="user_id")
+    version: int = Field(alias="version")
+    xid: PgCatalogXid8 = Field(alias="xid")
+
+class PublicOrderEventsInsert(TypedDict):
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    data: NotRequired[Annotated[JsonValue, Field(alias="data")]]
+    id: NotRequired[Annotated[int, Field(alias="id")]]
+    order_id: Annotated[uuid.UUID, Field(alias="order_id")]
+    status: Annotated[PublicOrderStatus, Field(alias="status")]
+    type: Annotated[str, Field(alias="type")]
+    user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
+    version: Annotated[int, Field(alias="version")]
+    xid: NotRequired[Annotated[PgCatalogXid8, Field(alias="xid")]]
+
+class PublicOrderEventsUpdate(TypedDict):
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    data: NotRequired[Annotated[JsonValue, Field(alias="data")]]
+    id: NotRequired[Annotated[int, Field(alias="id")]]
+    order_id: NotRequired[Annotated[uuid.UUID, Field(alias="order_id")]]
+    status: NotRequired[Annotated[PublicOrderStatus, Field(alias="status")]]
+    type: NotRequired[Annotated[str, Field(alias="type")]]
+    user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
+    version: NotRequired[Annotated[int, Field(alias="version")]]
+    xid: NotRequired[Annotated[PgCatalogXid8, Field(alias="xid")]]
+
+class PublicOrderItems(BaseModel):
+    name: str = Field(alias="name")
+    order_id: uuid.UUID = Field(alias="order_id")
+    product_id: uuid.UUID = Field(alias="product_id")
+    quantity: int = Field(alias="quantity")
+    unit_price: int = Field(alias="unit_price")
+    user_id: Optional[uuid.UUID] = Field(alias="user_id")
+
+class PublicOrderItemsInsert(TypedDict):
+    name: Annotated[str, Field(alias="name")]
+    order_id: Annotated[uuid.UUID, Field(alias="order_id")]
+    product_id: Annotated[uuid.UUID, Field(alias="product_id")]
+    quantity: Annotated[int, Field(alias="quantity")]
+    unit_price: Annotated[int, Field(alias="unit_price")]
+    user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
+
+class PublicOrderItemsUpdate(TypedDict):
+    name: NotRequired[Annotated[str, Field(alias="name")]]
+    order_id: NotRequired[Annotated[uuid.UUID, Field(alias="order_id")]]
+    product_id: NotRequired[Annotated[uuid.UUID, Field(alias="product_id")]]
+    quantity: NotRequired[Annotated[int, Field(alias="quantity")]]
+    unit_price: NotRequired[Annotated[int, Field(alias="unit_price")]]
+    user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
+
+class PublicOrders(BaseModel):
+    created_at: datetime.datetime = Field(alias="created_at")
+    currency: str = Field(alias="currency")
+    email: str = Field(alias="email")
+    failure_code: Optional[str] = Field(alias="failure_code")
+    failure_message: Optional[str] = Field(alias="failure_message")
+    id: uuid.UUID = Field(alias="id")
+    idempotency_key: uuid.UUID = Field(alias="idempotency_key")
+    number: int = Field(alias="number")
+    payment_method: str = Field(alias="payment_method")
+    request_hash: bytes = Field(alias="request_hash")
+    shipping_address: JsonValue = Field(alias="shipping_address")
+    status: PublicOrderStatus = Field(alias="status")
+    total: int = Field(alias="total")
+    updated_at: datetime.datetime = Field(alias="updated_at")
+    user_id: Optional[uuid.UUID] = Field(alias="user_id")
+    version: int = Field(alias="version")
+
+class PublicOrdersInsert(TypedDict):
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    currency: Annotated[str, Field(alias="currency")]
+    email: Annotated[str, Field(alias="email")]
+    failure_code: NotRequired[Annotated[Optional[str], Field(alias="failure_code")]]
+    failure_message: NotRequired[Annotated[Optional[str], Field(alias="failure_message")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    idempotency_key: Annotated[uuid.UUID, Field(alias="idempotency_key")]
+    number: NotRequired[Annotated[int, Field(alias="number")]]
+    payment_method: Annotated[str, Field(alias="payment_method")]
+    request_hash: Annotated[bytes, Field(alias="request_hash")]
+    shipping_address: Annotated[JsonValue, Field(alias="shipping_address")]
+    status: NotRequired[Annotated[PublicOrderStatus, Field(alias="status")]]
+    total: Annotated[int, Field(alias="total")]
+    updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
+    user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
+    version: NotRequired[Annotated[int, Field(alias="version")]]
+
+class PublicOrdersUpdate(TypedDict):
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    currency: NotRequired[Annotated[str, Field(alias="currency")]]
+    email: NotRequired[Annotated[str, Field(alias="email")]]
+    failure_code: NotRequired[Annotated[Optional[str], Field(alias="failure_code")]]
+    failure_message: NotRequired[Annotated[Optional[str], Field(alias="failure_message")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    idempotency_key: NotRequired[Annotated[uuid.UUID, Field(alias="idempotency_key")]]
+    number: NotRequired[Annotated[int, Field(alias="number")]]
+    payment_method: NotRequired[Annotated[str, Field(alias="payment_method")]]
+    request_hash: NotRequired[Annotated[bytes, Field(alias="request_hash")]]
+    shipping_address: NotRequired[Annotated[JsonValue, Field(alias="shipping_address")]]
+    status: NotRequired[Annotated[PublicOrderStatus, Field(alias="status")]]
+    total: NotRequired[Annotated[int, Field(alias="total")]]
+    updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
+    user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
+    version: NotRequired[Annotated[int, Field(alias="version")]]
+
+class PublicPaymentEntries(BaseModel):
+    amount: int = Field(alias="amount")
+    created_at: datetime.datetime = Field(alias="created_at")
+    currency: str = Field(alias="currency")
+    id: int = Field(alias="id")
+    kind: str = Field(alias="kind")
+    order_id: uuid.UUID = Field(alias="order_id")
+    payment_id: uuid.UUID = Field(alias="payment_id")
+    reference: str = Field(alias="reference")
+
+class PublicPaymentEntriesInsert(TypedDict):
+    amount: Annotated[int, Field(alias="amount")]
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    currency: Annotated[str, Field(alias="currency")]
+    id: NotRequired[Annotated[int, Field(alias="id")]]
+    kind: Annotated[str, Field(alias="kind")]
+    order_id: Annotated[uuid.UUID, Field(alias="order_id")]
+    payment_id: Annotated[uuid.UUID, Field(alias="payment_id")]
+    reference: Annotated[str, Field(alias="reference")]
+
+class PublicPaymentEntriesUpdate(TypedDict):
+    amount: NotRequired[Annotated[int, Field(alias="amount")]]
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    currency: NotRequired[Annotated[str, Field(alias="currency")]]
+    id: NotRequired[Annotated[int, Field(alias="id")]]
+    kind: NotRequired[Annotated[str, Field(alias="kind")]]
+    order_id: NotRequired[Annotated[uuid.UUID, Field(alias="order_id")]]
+    payment_id: NotRequired[Annotated[uuid.UUID, Field(alias="payment_id")]]
+    reference: NotRequired[Annotated[str, Field(alias="reference")]]
+
+class PublicPayments(BaseModel):
+    amount: int = Field(alias="amount")
+    captured: int = Field(alias="captured")
+    created_at: datetime.datetime = Field(alias="created_at")
+    currency: str = Field(alias="currency")
+    failure_code: Optional[str] = Field(alias="failure_code")
+    id: uuid.UUID = Field(alias="id")
+    order_id: uuid.UUID = Field(alias="order_id")
+    provider: str = Field(alias="provider")
+    reference: str = Field(alias="reference")
+    refunded: int = Field(alias="refunded")
+    status: str = Field(alias="status")
+    updated_at: datetime.datetime = Field(alias="updated_at")
+    user_id: Optional[uuid.UUID] = Field(alias="user_id")
+
+class PublicPaymentsInsert(TypedDict):
+    amount: Annotated[int, Field(alias="amount")]
+    captured: NotRequired[Annotated[int, Field(alias="captured")]]
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    currency: Annotated[str, Field(alias="currency")]
+    failure_code: NotRequired[Annotated[Optional[str], Field(alias="failure_code")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    order_id: Annotated[uuid.UUID, Field(alias="order_id")]
+    provider: Annotated[str, Field(alias="provider")]
+    reference: Annotated[str, Field(alias="reference")]
+    refunded: NotRequired[Annotated[int, Field(alias="refunded")]]
+    status: Annotated[str, Field(alias="status")]
+    updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
+    user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
+
+class PublicPaymentsUpdate(TypedDict):
+    amount: NotRequired[Annotated[int, Field(alias="amount")]]
+    captured: NotRequired[Annotated[int, Field(alias="captured")]]
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    currency: NotRequired[Annotated[str, Field(alias="currency")]]
+    failure_code: NotRequired[Annotated[Optional[str], Field(alias="failure_code")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    order_id: NotRequired[Annotated[uuid.UUID, Field(alias="order_id")]]
+    provider: NotRequired[Annotated[str, Field(alias="provider")]]
+    reference: NotRequired[Annotated[str, Field(alias="reference")]]
+    refunded: NotRequired[Annotated[int, Field(alias="refunded")]]
+    status: NotRequired[Annotated[str, Field(alias="status")]]
+    updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
+    user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
+
+class PublicPreferences(BaseModel):
+    created_at: datetime.datetime = Field(alias="created_at")
+    newsletter: bool = Field(alias="newsletter")
+    notifications: bool = Field(alias="notifications")
+    updated_at: datetime.datetime = Field(alias="updated_at")
+    user_id: uuid.UUID = Field(alias="user_id")
+
+class PublicPreferencesInsert(TypedDict):
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    newsletter: NotRequired[Annotated[bool, Field(alias="newsletter")]]
+    notifications: NotRequired[Annotated[bool, Field(alias="notifications")]]
+    updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
+    user_id: Annotated[uuid.UUID, Field(alias="user_id")]
+
+class PublicPreferencesUpdate(TypedDict):
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    newsletter: NotRequired[Annotated[bool, Field(alias="newsletter")]]
+    notifications: NotRequired[Annotated[bool, Field(alias="notifications")]]
+    updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
+    user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
+
+class PublicProductImages(BaseModel):
+    alt: str = Field(alias="alt")
+    created_at: datetime.datetime = Field(alias="created_at")
+    id: uuid.UUID = Field(alias="id")
+    path: str = Field(alias="path")
+    position: int = Field(alias="position")
+    product_id: uuid.UUID = Field(alias="product_id")
+
+class PublicProductImagesInsert(TypedDict):
+    alt: NotRequired[Annotated[str, Field(alias="alt")]]
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    path: Annotated[str, Field(alias="path")]
+    position: NotRequired[Annotated[int, Field(alias="position")]]
+    product_id: Annotated[uuid.UUID, Field(alias="product_id")]
+
+class PublicProductImagesUpdate(TypedDict):
+    alt: NotRequired[Annotated[str, Field(alias="alt")]]
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    path: NotRequired[Annotated[str, Field(alias="path")]]
+    position: NotRequired[Annotated[int, Field(alias="position")]]
+    product_id: NotRequired[Annotated[uuid.UUID, Field(alias="product_id")]]
+
+class PublicProductPrices(BaseModel):
+    country: str = Field(alias="country")
+    currency: str = Field(alias="currency")
+    price: int = Field(alias="price")
+    product_id: uuid.UUID = Field(alias="product_id")
+
+class PublicProductPricesInsert(TypedDict):
+    country: Annotated[str, Field(alias="country")]
+    currency: Annotated[str, Field(alias="currency")]
+    price: Annotated[int, Field(alias="price")]
+    product_id: Annotated[uuid.UUID, Field(alias="product_id")]
+
+class PublicProductPricesUpdate(TypedDict):
+    country: NotRequired[Annotated[str, Field(alias="country")]]
+    currency: NotRequired[Annotated[str, Field(alias="currency")]]
+    price: NotRequired[Annotated[int, Field(alias="price")]]
+    product_id: NotRequired[Annotated[uuid.UUID, Field(alias="product_id")]]
+
+class PublicProducts(BaseModel):
+    active: bool = Field(alias="active")
+    created_at: datetime.datetime = Field(alias="created_at")
+    currency: str = Field(alias="currency")
+    description: str = Field(alias="description")
+    id: uuid.UUID = Field(alias="id")
+    name: str = Field(alias="name")
+    price: int = Field(alias="price")
+    search: PgCatalogTsvector = Field(alias="search")
+    slug: str = Field(alias="slug")
+    updated_at: datetime.datetime = Field(alias="updated_at")
+
+class PublicProductsInsert(TypedDict):
+    active: NotRequired[Annotated[bool, Field(alias="active")]]
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    currency: Annotated[str, Field(alias="currency")]
+    description: NotRequired[Annotated[str, Field(alias="description")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    name: Annotated[str, Field(alias="name")]
+    price: Annotated[int, Field(alias="price")]
+    search: NotRequired[Annotated[PgCatalogTsvector, Field(alias="search")]]
+    slug: Annotated[str, Field(alias="slug")]
+    updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
+
+class PublicProductsUpdate(TypedDict):
+    active: NotRequired[Annotated[bool, Field(alias="active")]]
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    currency: NotRequired[Annotated[str, Field(alias="currency")]]
+    description: NotRequired[Annotated[str, Field(alias="description")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    name: NotRequired[Annotated[str, Field(alias="name")]]
+    price: NotRequired[Annotated[int, Field(alias="price")]]
+    search: NotRequired[Annotated[PgCatalogTsvector, Field(alias="search")]]
+    slug: NotRequired[Annotated[str, Field(alias="slug")]]
+    updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
+
+class PublicProfiles(BaseModel):
+    created_at: datetime.datetime = Field(alias="created_at")
+    display_name: str = Field(alias="display_name")
+    updated_at: datetime.datetime = Field(alias="updated_at")
+    user_id: uuid.UUID = Field(alias="user_id")
+
+class PublicProfilesInsert(TypedDict):
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    display_name: NotRequired[Annotated[str, Field(alias="display_name")]]
+    updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
+    user_id: Annotated[uuid.UUID, Field(alias="user_id")]
+
+class PublicProfilesUpdate(TypedDict):
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    display_name: NotRequired[Annotated[str, Field(alias="display_name")]]
+    updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
+    user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
+
+class PublicShipments(BaseModel):
+    carrier: str = Field(alias="carrier")
+    created_at: datetime.datetime = Field(alias="created_at")
+    id: uuid.UUID = Field(alias="id")
+    order_id: uuid.UUID = Field(alias="order_id")
+    tracking_number: str = Field(alias="tracking_number")
+    user_id: Optional[uuid.UUID] = Field(alias="user_id")
+
+class PublicShipmentsInsert(TypedDict):
+    carrier: Annotated[str, Field(alias="carrier")]
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    order_id: Annotated[uuid.UUID, Field(alias="order_id")]
+    tracking_number: Annotated[str, Field(alias="tracking_number")]
+    user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
+
+class PublicShipmentsUpdate(TypedDict):
+    carrier: NotRequired[Annotated[str, Field(alias="carrier")]]
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    order_id: NotRequired[Annotated[uuid.UUID, Field(alias="order_id")]]
+    tracking_number: NotRequired[Annotated[str, Field(alias="tracking_number")]]
+    user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
+
+class PublicStockMovements(BaseModel):
+    created_at: datetime.datetime = Field(alias="created_at")
+    id: int = Field(alias="id")
+    kind: PublicStockMovementKind = Field(alias="kind")
+    note: str = Field(alias="note")
+    on_hand_change: int = Field(alias="on_hand_change")
+    order_id: Optional[uuid.UUID] = Field(alias="order_id")
+    product_id: uuid.UUID = Field(alias="product_id")
+    reserved_change: int = Field(alias="reserved_change")
+
+class PublicStockMovementsInsert(TypedDict):
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    id: NotRequired[Annotated[int, Field(alias="id")]]
+    kind: Annotated[PublicStockMovementKind, Field(alias="kind")]
+    note: NotRequired[Annotated[str, Field(alias="note")]]
+    on_hand_change: Annotated[int, Field(alias="on_hand_change")]
+    order_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="order_id")]]
+    product_id: Annotated[uuid.UUID, Field(alias="product_id")]
+    reserved_change: Annotated[int, Field(alias="reserved_change")]
+
+class PublicStockMovementsUpdate(TypedDict):
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    id: NotRequired[Annotated[int, Field(alias="id")]]
+    kind: NotRequired[Annotated[PublicStockMovementKind, Field(alias="kind")]]
+    note: NotRequired[Annotated[str, Field(alias="note")]]
+    on_hand_change: NotRequired[Annotated[int, Field(alias="on_hand_change")]]
+    order_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="order_id")]]
+    product_id: NotRequired[Annotated[uuid.UUID, Field(alias="product_id")]]
+    reserved_change: NotRequired[Annotated[int, Field(alias="reserved_change")]]

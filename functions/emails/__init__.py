@@ -1,0 +1,1 @@
+"""Tells shoppers what became of their orders, by mail."""

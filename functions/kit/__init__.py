@@ -1,0 +1,1 @@
+"""What two functions need: settings, the database's verbs, the queue consumer, HTTP manners."""

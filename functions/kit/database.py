@@ -1,0 +1,84 @@
+"""The verbs of the schema `engine`, called through PostgREST over kept-alive connections."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+
+from functions.kit.settings import Settings
+
+Row = dict[str, Any]
+
+_TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
+_OPAQUE_KEY = "sb_"
+
+
+class DatabaseError(Exception):
+    """A verb was not carried out, or its reply was lost."""
+
+
+class DatabaseUnavailable(DatabaseError):  # noqa: N818 - says what happened
+    """No answer, or a passing fault: the same call may succeed later."""
+
+
+class DatabaseRefused(DatabaseError):  # noqa: N818 - says what happened
+    """The call itself is wrong: its key, its grants or its arguments."""
+
+    def __init__(self, status: int, code: str | None) -> None:
+        super().__init__(f"refused with status {status}, code {code}")
+        self.status = status
+        self.code = code
+        """PostgREST's or PostgreSQL's, as `42501`."""
+
+
+class Database:
+    """One Supabase project, spoken to with its secret key."""
+
+    def __init__(self, session: aiohttp.ClientSession, settings: Settings) -> None:
+        self._session = session
+        self._rpc = f"{str(settings.supabase_url).rstrip('/')}/rest/v1/rpc"
+        self._headers = _headers(settings.supabase_secret_key.get_secret_value())
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls, settings: Settings) -> AsyncIterator["Database"]:
+        """A database whose connections live as long as the context."""
+        async with aiohttp.ClientSession(
+            timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar()
+        ) as session:
+            yield cls(session, settings)
+
+    async def call(self, verb: str, arguments: Mapping[str, object]) -> list[Row]:
+        """Run a verb as one transaction and return its rows.
+
+        Raises:
+            DatabaseUnavailable: no answer, or a fault that may pass; it may have been carried out.
+            DatabaseRefused: the database will not do this; nothing was done.
+        """
+        try:
+            async with self._session.post(
+                f"{self._rpc}/{verb}", json=arguments, headers=self._headers
+            ) as response:
+                return await _rows(response)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise DatabaseUnavailable(f"{type(error).__name__} from {verb}") from error
+
+
+def _headers(key: str) -> dict[str, str]:
+    headers = {"apikey": key, "Content-Profile": "engine"}
+    if not key.startswith(_OPAQUE_KEY):
+        headers["Authorization"] = f"Bearer {key}"  # a legacy key is a JWT and names its role here
+    return headers
+
+
+async def _rows(response: aiohttp.ClientResponse) -> list[Row]:
+    if response.status >= 500 or response.status == HTTPStatus.TOO_MANY_REQUESTS:
+        raise DatabaseUnavailable(f"status {response.status}")
+    body = await response.json(content_type=None)
+    if response.status >= 300:
+        raise DatabaseRefused(response.status, body.get("code") if isinstance(body, dict) else None)
+    if not isinstance(body, list):
+        raise DatabaseUnavailable("the answer is not a list of rows")
+    return body

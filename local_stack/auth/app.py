@@ -1,0 +1,42 @@
+"""The routes of Auth."""
+
+from aiohttp import web
+
+from local_stack.auth import account, admin, grants, public, signup, verification
+from local_stack.auth.context import CONTEXT, Context
+from local_stack.auth.errors import answer_errors
+from local_stack.settings import Settings
+
+
+def create_app(settings: Settings) -> web.Application:
+    """An application to mount under `/auth/v1`; it holds its connections while it runs.
+
+    Raises:
+        StackError: `[auth]` asks for something that does not exist.
+    """
+    context = Context(settings)
+    app = web.Application(middlewares=[answer_errors])
+    app[CONTEXT] = context
+    app.cleanup_ctx.append(context.run)
+    app.add_routes(_ROUTES)
+    return app
+
+
+_ROUTES = [
+    web.get("/health", public.health),
+    web.get("/settings", public.settings),
+    web.get("/.well-known/jwks.json", public.jwks),
+    web.post("/signup", signup.sign_up),
+    web.post("/token", grants.grant),
+    # Without HEAD: a preview of the link must not use it up.
+    web.get("/verify", verification.follow_link, allow_head=False),
+    web.post("/verify", verification.verify_code),
+    web.get("/user", account.get_user),
+    web.put("/user", account.update_user),
+    web.post("/logout", account.log_out),
+    web.get("/admin/users", admin.for_admins(admin.list_users)),
+    web.post("/admin/users", admin.for_admins(admin.create_user)),
+    web.get("/admin/users/{user_id}", admin.for_admins(admin.get_user)),
+    web.put("/admin/users/{user_id}", admin.for_admins(admin.update_user)),
+    web.delete("/admin/users/{user_id}", admin.for_admins(admin.delete_user)),
+]

@@ -1,0 +1,210 @@
+-- Checking, pricing and reserving what somebody wants to order.
+set lock_timeout = '5s';
+set statement_timeout = '60s';
+
+create function private.is_text(value jsonb, shortest integer, longest integer) returns boolean
+language sql immutable
+set search_path = ''
+as $$
+  select coalesce(
+    jsonb_typeof(value) = 'string'
+    and char_length(btrim(value #>> '{}')) between shortest and longest
+    and value #>> '{}' !~ '[[:cntrl:]]', false)
+$$;
+
+create function private.check_address(address jsonb) returns jsonb
+language plpgsql immutable
+set search_path = ''
+as $$
+declare
+  required constant text[] := array['name', 'line1', 'city', 'postal_code', 'country'];
+  optional constant text[] := array['line2', 'region'];
+  field text;
+begin
+  if jsonb_typeof(address) is distinct from 'object' then
+    perform private.refuse(422, 'invalid_address', 'The shipping address must be an object.');
+  end if;
+  for field in select key from jsonb_object_keys(address) as key
+  loop
+    if field <> all (required || optional) then
+      perform private.refuse(422, 'invalid_address', 'The shipping address has an unknown field.',
+        jsonb_build_object('field', field));
+    end if;
+  end loop;
+  address := jsonb_strip_nulls(address);
+  foreach field in array required || optional
+  loop
+    if (field = any (required) or address ? field)
+      and not private.is_text(address -> field, (field = any (required))::int, 200)
+    then
+      perform private.refuse(422, 'invalid_address', 'A field of the shipping address is missing or wrong.',
+        jsonb_build_object('field', field));
+    end if;
+  end loop;
+  if address ->> 'country' !~ '^[A-Z]{2}$' then
+    perform private.refuse(422, 'invalid_address', 'The country must be a two-letter code (ISO 3166-1).',
+      jsonb_build_object('field', 'country'));
+  end if;
+  return address;
+end
+$$;
+
+create function private.check_item(item jsonb) returns void
+language plpgsql immutable
+set search_path = ''
+as $$
+begin
+  if jsonb_typeof(item) is distinct from 'object'
+    or coalesce(item ->> 'product_id', '') !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+    or item - array['product_id', 'quantity'] <> '{}'
+  then
+    perform private.refuse(422, 'invalid_item', 'Each item is {"product_id": uuid, "quantity": integer}.',
+      jsonb_build_object('item', item));
+  end if;
+  if jsonb_typeof(item -> 'quantity') is distinct from 'number'
+    or (item ->> 'quantity')::numeric not between 1 and 1000
+    or (item ->> 'quantity')::numeric % 1 <> 0
+  then
+    perform private.refuse(422, 'invalid_quantity', 'The quantity must be a whole number from 1 to 1000.',
+      jsonb_build_object('product_id', item ->> 'product_id', 'quantity', item -> 'quantity'));
+  end if;
+end
+$$;
+
+-- The basket with each product once, by product id: {product id: quantity}.
+create function private.check_items(items jsonb) returns jsonb
+language plpgsql immutable
+set search_path = ''
+as $$
+declare
+  item jsonb;
+  basket jsonb;
+begin
+  if jsonb_typeof(items) is distinct from 'array' then
+    perform private.refuse(422, 'invalid_items', 'The items must be a list.');
+  end if;
+  if jsonb_array_length(items) not between 1 and 100 then
+    perform private.refuse(422,
+      case jsonb_array_length(items) when 0 then 'empty_basket' else 'too_many_items' end,
+      'An order has 1 to 100 items.');
+  end if;
+  for item in select value from jsonb_array_elements(items)
+  loop
+    perform private.check_item(item);
+  end loop;
+  select jsonb_object_agg(product_id, quantity) into basket
+  from (
+    select lower(value ->> 'product_id') as product_id, sum((value ->> 'quantity')::numeric)::int as quantity
+    from jsonb_array_elements(items)
+    group by 1
+  ) as line;
+  if exists (select from jsonb_each(basket) where value::int > 1000) then
+    perform private.refuse(422, 'invalid_quantity', 'At most 1000 of one product go into an order.');
+  end if;
+  return basket;
+end
+$$;
+
+create type private.priced_line as (
+  product_id uuid, name text, quantity integer, unit_price bigint, currency text
+);
+
+-- Names, prices and currency from the catalogue, in the market of the country of delivery.
+create function private.price_basket(basket jsonb, country text) returns private.priced_line[]
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+  lines private.priced_line [];
+  unknown jsonb;
+begin
+  select
+    array_agg(
+      (product.id, product.name, line.value::int,
+        coalesce(market.price, product.price), coalesce(market.currency, product.currency)
+      )::private.priced_line order by product.id),
+    jsonb_agg(line.key) filter (where product.id is null)
+  into lines, unknown
+  from jsonb_each_text(basket) as line
+  left join public.products as product on product.id = line.key::uuid and product.active
+  left join public.product_prices as market
+    on market.product_id = product.id and market.country = price_basket.country;
+  if unknown is not null then
+    perform private.refuse(422, 'unknown_product', 'A product does not exist or is not on sale.',
+      jsonb_build_object('product_ids', unknown));
+  end if;
+  if (select count(distinct line.currency) from unnest(lines) as line) > 1 then
+    perform private.refuse(422, 'mixed_currencies', 'These products are not sold in one currency.');
+  end if;
+  return lines;
+end
+$$;
+
+-- Rows are locked in the order of their ids, so that two baskets cannot wait for each other.
+create function private.reserve_stock(ordered uuid, lines private.priced_line[]) returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  short jsonb;
+begin
+  perform from public.inventory
+  where product_id in (select line.product_id from unnest(lines) as line)
+  order by product_id
+  for update;
+  select jsonb_agg(jsonb_build_object(
+    'product_id', line.product_id, 'name', line.name, 'requested', line.quantity,
+    'available', stock.on_hand - stock.reserved))
+  into short
+  from unnest(lines) as line
+  join public.inventory as stock using (product_id)
+  where stock.on_hand - stock.reserved < line.quantity;
+  if short is not null then
+    perform private.refuse(409, 'insufficient_stock', 'Not enough in stock.',
+      jsonb_build_object('products', short));
+  end if;
+  insert into public.stock_movements (product_id, order_id, kind, on_hand_change, reserved_change)
+  select line.product_id, ordered, 'reserved', 0, line.quantity
+  from unnest(lines) as line;
+end
+$$;
+
+create function private.buyer_email(buyer uuid, given text) returns text
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+  address text := coalesce(given, (select email from auth.users where id = buyer));
+begin
+  if address is null then
+    perform private.refuse(422, 'email_required', 'A guest''s order needs an e-mail address.');
+  end if;
+  if address !~ '^[^@\s[:cntrl:],;:<>()"\\]+@[^@\s[:cntrl:],;:<>()"\\]+\.[^@\s[:cntrl:],;:<>()"\\]+$'
+    or char_length(address) > 254
+  then
+    perform private.refuse(422, 'invalid_email', 'This is not an e-mail address.');
+  end if;
+  return address;
+end
+$$;
+
+create function private.check_price(
+  lines private.priced_line[], wanted_currency text, expected_total bigint
+) returns void
+language plpgsql immutable
+set search_path = ''
+as $$
+declare
+  sold_in text := lines[1].currency;
+  total bigint := (select sum(line.quantity * line.unit_price) from unnest(lines) as line);
+begin
+  if wanted_currency <> sold_in then
+    perform private.refuse(422, 'currency_mismatch', 'This basket is not sold in that currency.',
+      jsonb_build_object('currency', sold_in, 'total', total));
+  end if;
+  if expected_total is not null and expected_total <> total then
+    perform private.refuse(409, 'price_changed', 'The price has changed.',
+      jsonb_build_object('currency', sold_in, 'total', total));
+  end if;
+end
+$$;

@@ -1,0 +1,140 @@
+-- The verbs of shoppers: place_order and cancel_order.
+set lock_timeout = '5s';
+set statement_timeout = '60s';
+
+-- The order that an earlier call with this key made; refuses the key for another request.
+create function private.replayed_order(buyer uuid, key uuid, hash bytea) returns public.orders
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+  known public.orders;
+begin
+  select * into known from public.orders where user_id = buyer and idempotency_key = key;
+  if known.id is not null and known.request_hash <> hash then
+    perform private.refuse(422, 'idempotency_key_reused',
+      'This idempotency key belongs to another order request.', jsonb_build_object('order_id', known.id));
+  end if;
+  return known;
+end
+$$;
+
+-- Definer: writes what callers may only read. Everything is checked here, under the caller's own id.
+create function private.place_order(
+  items jsonb, shipping_address jsonb, payment_method text, idempotency_key uuid,
+  wanted_currency text, expected_total bigint, contact_email text
+) returns public.orders
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  buyer constant uuid := auth.uid();
+  basket constant jsonb := private.check_items(items);
+  address constant jsonb := private.check_address(shipping_address);
+  hash constant bytea := sha256(convert_to(jsonb_build_array(
+    basket, address, payment_method, wanted_currency, expected_total, contact_email)::text, 'UTF8'));
+  lines private.priced_line [];
+  placed public.orders;
+begin
+  if buyer is null then
+    perform private.refuse(401, 'sign_in_required', 'Sign in, as a guest at least, to place an order.');
+  end if;
+  if idempotency_key is null then
+    perform private.refuse(422, 'invalid_idempotency_key', 'An order needs an idempotency key.');
+  end if;
+  if payment_method is null or payment_method !~ '^pm_[A-Za-z0-9_]{1,250}$' then
+    perform private.refuse(422, 'invalid_payment_method', 'The payment method must be a Stripe id (pm_…).');
+  end if;
+  placed := private.replayed_order(buyer, idempotency_key, hash);
+  if placed.id is not null then
+    return placed;
+  end if;
+  lines := private.price_basket(basket, address ->> 'country');
+  perform private.check_price(lines, wanted_currency, expected_total);
+
+  -- A parallel call with the same key waits here for the first one's end.
+  insert into public.orders (
+    user_id, email, currency, total, shipping_address, payment_method, idempotency_key, request_hash)
+  select
+    buyer, private.buyer_email(buyer, contact_email), lines[1].currency,
+    sum(line.quantity * line.unit_price), address, place_order.payment_method,
+    place_order.idempotency_key, hash
+  from unnest(lines) as line
+  on conflict on constraint orders_user_id_idempotency_key_key do nothing
+  returning * into placed;
+  if placed.id is null then
+    return private.replayed_order(buyer, idempotency_key, hash);
+  end if;
+  insert into public.order_items (order_id, product_id, user_id, name, unit_price, quantity)
+  select placed.id, line.product_id, buyer, line.name, line.unit_price, line.quantity
+  from unnest(lines) as line;
+  perform private.reserve_stock(placed.id, lines);
+  perform private.record_event(placed, 'order.placed');
+  return placed;
+end
+$$;
+
+create function public.place_order(
+  items jsonb, shipping_address jsonb, payment_method text, idempotency_key uuid,
+  currency text default null, expected_total bigint default null, email text default null
+) returns public.orders
+language sql
+set search_path = ''
+as $$
+  select private.place_order(
+    items, shipping_address, payment_method, idempotency_key, currency, expected_total, email)
+$$;
+comment on function public.place_order(jsonb, jsonb, text, uuid, text, bigint, text) is
+'Place an order: priced from the catalogue for the country of delivery, stock reserved, work queued.
+items: [{"product_id": uuid, "quantity": 1..1000}], 1 to 100 of them.
+shipping_address: {name, line1, line2?, city, postal_code, region?, country (ISO 3166-1)}.
+payment_method: a Stripe payment method id. idempotency_key: same key and request, same order, for ever.
+currency, expected_total (minor units): refused if the basket costs otherwise. email: for guests.
+Refusals (`details`): invalid_items, empty_basket, too_many_items, invalid_item, invalid_quantity,
+invalid_address, invalid_payment_method, invalid_idempotency_key, idempotency_key_reused,
+unknown_product, mixed_currencies, currency_mismatch, price_changed, insufficient_stock,
+email_required, invalid_email, sign_in_required.';
+
+-- Definer: see place_order.
+create function private.cancel_order(wanted uuid) returns public.orders
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  found public.orders;
+begin
+  perform private.lock_orders(array[wanted]);
+  select * into found
+  from public.orders
+  where id = wanted and (user_id = auth.uid() or private.is_staff());
+  if found.id is null then
+    perform private.refuse(404, 'order_not_found', 'There is no such order.');
+  end if;
+  if found.status = 'cancelled' then
+    return found;
+  end if;
+  if found.status <> 'placed' or exists (select from private.order_steps where order_id = wanted) then
+    perform private.refuse(409, 'order_not_cancellable', 'This order can no longer be cancelled.',
+      jsonb_build_object('status', found.status));
+  end if;
+  perform private.release_stock(wanted);
+  return private.move_order(wanted, 'cancelled');
+end
+$$;
+
+create function public.cancel_order(order_id uuid) returns public.orders
+language sql
+set search_path = ''
+as $$ select private.cancel_order(order_id) $$;
+comment on function public.cancel_order(uuid) is
+'Cancel an order whose payment has not begun; its stock is free again. Cancelling twice is once.
+Refusals: order_not_found, order_not_cancellable.';
+
+grant execute on function private.place_order(jsonb, jsonb, text, uuid, text, bigint, text),
+private.cancel_order(uuid)
+to authenticated, service_role;
+grant execute on function public.place_order(jsonb, jsonb, text, uuid, text, bigint, text),
+public.cancel_order(uuid)
+to authenticated, service_role;

@@ -1,0 +1,136 @@
+"""One tree of errors, one table of codes."""
+
+import re
+from pathlib import Path
+
+import aiohttp
+import httpx
+import pytest
+
+from orderbase import errors
+from orderbase.errors import CODES, OrderbaseError
+
+MIGRATIONS = Path(__file__).parents[2] / "supabase" / "migrations"
+_REFUSAL = re.compile(r"private\.refuse\(\s*(\d{3}),\s*(case .*? end|'\w+')", re.DOTALL)
+# Said by this client, not by the database.
+_OWN = {"product_not_found"}
+
+
+def _refusals() -> dict[str, int]:
+    """Every code with which the database refuses, and its status."""
+    found: dict[str, int] = {}
+    for path in MIGRATIONS.glob("*.sql"):
+        for status, code in _REFUSAL.findall(path.read_text("utf-8")):
+            found.update(dict.fromkeys(re.findall(r"'(\w+)'", code), int(status)))
+    return found
+
+
+def _answer(status: int, body: object, **headers: str) -> OrderbaseError:
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return errors.from_response(httpx.Response(status, json=body, headers=names))
+
+
+def test_every_refusal_of_the_database_has_a_class() -> None:
+    refusals = _refusals()
+    assert {"insufficient_stock", "empty_basket", "too_many_items"} <= set(refusals)
+    assert set(refusals) <= set(CODES)
+
+
+@pytest.mark.parametrize(("code", "status"), sorted(_refusals().items()))
+def test_the_class_of_a_refusal_fits_its_status(code: str, status: int) -> None:
+    refusal = _answer(
+        status, {"code": f"PT{status}", "details": code, "message": "No.", "hint": ""}
+    )
+    by_status = _answer(status, {})
+    assert type(refusal) is CODES[code]
+    assert refusal.code == code
+    assert isinstance(refusal, type(by_status)) or code == "idempotency_key_reused"
+
+
+def test_the_table_lists_no_code_that_the_database_never_says() -> None:
+    table = Path(errors.__file__).read_text("utf-8")
+    verbs = table[table.index("CODES:") : table.index("# Auth\n")]
+    assert set(re.findall(r'"(\w+)":', verbs)) - _OWN == set(_refusals())
+
+
+@pytest.mark.parametrize(
+    ("status", "name"),
+    [
+        (400, "InvalidRequest"), (401, "AuthError"), (403, "PermissionDenied"), (404, "NotFound"),
+        (405, "InvalidRequest"), (409, "Conflict"), (422, "InvalidRequest"), (429, "RateLimited"),
+        (500, "ServerError"), (503, "ServerError"), (504, "TimedOut"),
+    ],
+)  # fmt: skip
+def test_without_a_known_code_the_status_decides(status: int, name: str) -> None:
+    error = _answer(status, {"code": "XX000", "message": "Oh."})
+    assert type(error).__name__ == name
+    assert (error.status, error.code, error.message) == (status, "XX000", "Oh.")
+
+
+def test_out_of_stock_says_what_is_short() -> None:
+    short = {
+        "product_id": "00000000-0000-4000-8000-000000000001",
+        "name": "Cup",
+        "requested": 3,
+        "available": 1,
+    }
+    body = {
+        "code": "PT409",
+        "details": "insufficient_stock",
+        "message": "Not enough in stock.",
+        "hint": httpx.Response(200, json={"products": [short]}).text,
+    }
+    error = _answer(409, body, sb_request_id="r-1")
+    assert isinstance(error, errors.OutOfStock)
+    assert [(s.name, s.requested, s.available) for s in error.products] == [("Cup", 3, 1)]
+    assert error.request_id == "r-1"
+    assert str(error) == (
+        "Not enough in stock. (code insufficient_stock, status 409, request r-1)"
+    )
+
+
+def test_a_broken_hint_leaves_the_refusal_whole() -> None:
+    body = {"code": "PT409", "details": "insufficient_stock", "message": "No.", "hint": "{"}
+    error = _answer(409, body)
+    assert isinstance(error, errors.OutOfStock)
+    assert (error.products, error.context) == ((), {})
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("7", 7.0), (None, None), ("soon", None), ("-1", None)]
+)
+def test_retry_after_is_seconds_or_nothing(header: str | None, seconds: float | None) -> None:
+    headers = {} if header is None else {"retry_after": header}
+    error = _answer(429, {"error_code": "over_request_rate_limit", "msg": "Slow."}, **headers)
+    assert isinstance(error, errors.RateLimited)
+    assert (error.retry_after, error.message) == (seconds, "Slow.")
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", b"[1]", b"\xff", b'{"message": 1}'])
+def test_any_answer_becomes_an_error(content: bytes) -> None:
+    error = errors.from_response(httpx.Response(502, content=content))
+    assert type(error) is errors.ServerError
+    assert error.may_pass
+    assert "502" in error.message
+
+
+def test_a_lost_connection_is_not_a_timeout() -> None:
+    lost = httpx.ConnectTimeout("gone")
+    lost.__cause__ = aiohttp.ServerDisconnectedError()
+    late = httpx.ConnectTimeout("late")
+    late.__cause__ = aiohttp.ServerTimeoutError()
+    assert type(errors.from_transport(lost)) is errors.ConnectionFailed
+    assert type(errors.from_transport(late)) is errors.TimedOut
+    assert type(errors.from_transport(httpx.ReadTimeout("late"))) is errors.TimedOut
+    assert type(errors.from_transport(httpx.ReadError(""))) is errors.ConnectionFailed
+
+
+def test_the_docstring_draws_the_whole_tree() -> None:
+    assert errors.__doc__ is not None
+    drawn = set(re.findall(r"[├└]── (\w+)", errors.__doc__))
+    assert drawn == {kind.__name__ for kind in _descendants(OrderbaseError)}
+
+
+def _descendants(kind: type[OrderbaseError]) -> set[type[OrderbaseError]]:
+    children = kind.__subclasses__()
+    return set(children).union(*(_descendants(child) for child in children))

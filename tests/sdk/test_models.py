@@ -1,0 +1,128 @@
+"""The models read the database's rows, and cannot drift from its schema."""
+
+import re
+from datetime import datetime
+from types import UnionType
+from typing import Union, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+import pytest
+from pydantic import BaseModel, JsonValue, ValidationError
+
+from orderbase import (
+    Address,
+    CatalogueEntry,
+    FeedEvent,
+    Money,
+    Order,
+    OrderDetails,
+    OrderEvent,
+    OrderItem,
+    Product,
+    _orders,
+    _products,
+    schema,
+)
+
+NOW = "2026-01-02T03:04:05.678901+00:00"
+PRODUCT_ID = UUID("00000000-0000-4000-8000-000000000001")
+ADDRESS = {"name": "A", "line1": "B", "city": "C", "postal_code": "D", "country": "DE"}
+PRODUCT = {
+    "id": str(PRODUCT_ID), "slug": "cup", "name": "Cup", "description": "", "price": 250,
+    "currency": "EUR", "created_at": NOW, "updated_at": NOW,
+    "inventory": {"on_hand": 10, "reserved": 4},
+}  # fmt: skip
+ORDER = {
+    "id": str(PRODUCT_ID), "number": 7, "user_id": None, "email": "a@example.com",
+    "status": "placed", "currency": "EUR", "total": 500, "shipping_address": ADDRESS,
+    "payment_method": "pm_card_visa", "failure_code": None, "failure_message": None, "version": 1,
+    "idempotency_key": str(PRODUCT_ID), "created_at": NOW, "updated_at": NOW,
+}  # fmt: skip
+ITEM = {
+    "product_id": str(PRODUCT_ID), "name": "Cup", "unit_price": 250, "quantity": 2,
+    "product": {"slug": "cup", "name": "Mug", "price": 300, "currency": "EUR"},
+}  # fmt: skip
+
+# Types that the generator names and does not define.
+UNDEFINED = {"PgCatalogXid8": int, "PgCatalogTsvector": str}
+# What a model makes of a column: the column's type stands for the model's.
+READ_AS = {Money: int, Address: JsonValue, dict[str, JsonValue]: JsonValue}
+# Fields that are no column of the model's own table.
+DERIVED = {"available", "items", "product", "position"}
+ROWS: list[tuple[type[BaseModel], type[BaseModel]]] = [
+    (Product, schema.PublicProducts),
+    (CatalogueEntry, schema.PublicProducts),
+    (Order, schema.PublicOrders),
+    (OrderDetails, schema.PublicOrders),
+    (OrderItem, schema.PublicOrderItems),
+    (OrderEvent, schema.PublicOrderEvents),
+    (FeedEvent, schema.PublicOrderEvents),
+]
+
+
+@pytest.mark.parametrize(("model", "row"), ROWS)
+def test_every_field_is_a_column_of_the_same_type(
+    model: type[BaseModel], row: type[BaseModel]
+) -> None:
+    columns = get_type_hints(row, localns=UNDEFINED)
+    for name, field in model.model_fields.items():
+        if name not in DERIVED:
+            assert field.annotation is not None
+            assert _same(field.annotation, columns[name]), name
+
+
+def test_the_columns_that_are_asked_for_exist() -> None:
+    for columns, row in [
+        (_products._COLUMNS, schema.PublicProducts),
+        (_orders._ORDER_COLUMNS, schema.PublicOrders),
+        (_orders._EVENT_COLUMNS, schema.PublicOrderEvents),
+    ]:
+        own = re.sub(r"\w+(:\w+)?\((.*)\)", "", "".join(columns.split())).strip(",").split(",")
+        assert set(own) <= set(row.model_fields)
+
+
+def test_availability_is_what_nobody_else_has_reserved() -> None:
+    product = Product.model_validate(PRODUCT)
+    assert product.available == 6
+    assert product.price == Money(250, "EUR")
+    assert product.created_at == datetime.fromisoformat(NOW)
+
+
+def test_an_order_reads_its_items_in_its_own_currency() -> None:
+    order = OrderDetails.model_validate(ORDER | {"items": [ITEM]})
+    assert order.total == Money(500, "EUR") == order.items[0].total
+    assert order.items[0].product == CatalogueEntry(
+        slug="cup", name="Mug", price=Money(300, "EUR")
+    )
+
+
+def test_an_item_outlives_its_product() -> None:
+    order = OrderDetails.model_validate(ORDER | {"items": [ITEM | {"product": None}]})
+    assert order.items[0].product is None
+
+
+@pytest.mark.parametrize("extra", [{"items": [ITEM]}, {"items": []}])
+def test_models_survive_their_own_json(extra: dict[str, object]) -> None:
+    order = OrderDetails.model_validate(ORDER | extra)
+    assert OrderDetails.model_validate_json(order.model_dump_json()) == order
+
+
+def test_a_column_that_comes_later_does_no_harm() -> None:
+    assert Order.model_validate(ORDER | {"gift": True}) == Order.model_validate(ORDER)
+
+
+def test_models_do_not_change() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Product.model_validate(PRODUCT).name = "Other"
+
+
+def _same(field: object, column: object) -> bool:
+    """Whether a field's type is what its column holds, null included."""
+    ours, theirs = _alternatives(field), _alternatives(column)
+    return ours == theirs or {READ_AS.get(kind, kind) for kind in ours} == theirs  # type: ignore[call-overload]
+
+
+def _alternatives(annotation: object) -> set[object]:
+    if get_origin(annotation) in (Union, UnionType):
+        return set(get_args(annotation))
+    return {annotation}
