@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from local_stack.environment import SHOPPER, STAFF, variables
@@ -66,7 +67,8 @@ def run(home: Path, options: argparse.Namespace) -> None:
         ports.require_free()
         ports.save(home / PORTS_FILE)
         settings = Settings.load(home, ports, durable=not options.fast)
-        supervisor = Supervisor(settings, lambda text: print(f"{text} ...", flush=True))
+        report = partial(print, flush=True)
+        supervisor = Supervisor(settings, report, options.without)
         try:
             asyncio.run(supervisor.run(instance.mark_ready))
         except StackError as error:
@@ -168,6 +170,7 @@ def _passed_on(options: argparse.Namespace) -> list[str]:
     return [
         *(["--free-ports"] if options.free_ports else []),
         *(["--fast"] if options.fast else []),
+        *(f"--without={name}" for name in options.without),
     ]
 
 
@@ -178,6 +181,13 @@ def main() -> int:
         added = commands.add_parser(name, help=command.__doc__)
         if name in ("up", "run"):
             added.add_argument("--free-ports", action="store_true", help="any ports that are free")
+            added.add_argument(
+                "--without",
+                action="append",
+                default=[],
+                choices=["functions", "payments"],
+                help="leave this process to you, to run it in a debugger",
+            )
             added.add_argument("--fast", action="store_true", help="skip fsync: only for tests")
     options = parser.parse_args()
     home = Path(os.environ.get(HOME_VARIABLE) or REPOSITORY / ".orderbase").resolve()

@@ -29,8 +29,10 @@ Report = Callable[[str], None]
 class Supervisor:
     """All processes of one stack."""
 
-    def __init__(self, settings: Settings, report: Report) -> None:
+    def __init__(self, settings: Settings, report: Report, without: Collection[str] = ()) -> None:
+        """Of one stack; `without` names processes that the caller runs by other means."""
         self._settings = settings
+        self._without = without
         self._report = report
         self._cluster = Cluster(settings)
         self._running: dict[asyncio.Task[int], Process] = {}
@@ -57,19 +59,20 @@ class Supervisor:
 
     async def _start_and_watch(self, on_ready: Callable[[], None]) -> None:
         await self._start_postgres()
-        self._report("Applying migrations")
+        self._report("Applying migrations ...")
         await asyncio.to_thread(migrate.migrate, self._settings, self._cluster.folder / "applied")
         await asyncio.to_thread(migrate.configure, self._settings)
-        self._report("Starting services")
+        self._report("Starting services ...")
         for process in self._processes():
-            await self._start(process)
+            if process.name not in self._without:
+                await self._start(process)
         await self._until_healthy()
         await demo_accounts.create(self._settings)
         on_ready()
         await self._watch()
 
     async def _start_postgres(self) -> None:
-        self._report("Starting PostgreSQL")
+        self._report("Starting PostgreSQL ...")
         await asyncio.to_thread(self._cluster.create)
         await asyncio.to_thread(self._cluster.recover)
         postgres = Process(
@@ -131,12 +134,13 @@ class Supervisor:
 
     async def _until_healthy(self) -> None:
         settings = self._settings
-        probes = (
+        probes = [
             f"http://{HOST}:{settings.ports.rest_admin}/ready",
             f"{settings.api_url}/auth/v1/health",
             f"{settings.mail_url}/livez",
-            f"{settings.functions_url}/health",
-        )
+        ]
+        if "functions" not in self._without:
+            probes.append(f"{settings.functions_url}/health")
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
             checks = asyncio.gather(*(_until_ok(session, probe) for probe in probes))
             await self._or_failure(checks)

@@ -1,1 +1,53 @@
-"""Fixtures that every part's tests share."""
+"""The whole embedded stack, as `make up` starts it, for the tests that need all parts."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from local_stack.environment import variables
+from local_stack.settings import HOME_VARIABLE, REPOSITORY, Settings
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running stack."""
+
+    home: Path
+    settings: Settings
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What `make env` prints."""
+        return variables(self.settings)
+
+    def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run one of the stack's commands on this stack."""
+        return stack_command(self.home, *arguments)
+
+
+def stack_command(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run one of the stack's commands on the stack in `home`."""
+    return subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "local_stack", *arguments],
+        cwd=REPOSITORY,
+        env=os.environ | {HOME_VARIABLE: str(home)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One stack for the whole run: tests keep apart by their own users, products and orders."""
+    home = tmp_path_factory.mktemp("orderbase")
+    started = stack_command(home, "up", "--free-ports", "--fast")
+    assert started.returncode == 0, started.stdout + started.stderr
+    yield Stack(home, Settings.of_home(home))
+    stack_command(home, "reset")

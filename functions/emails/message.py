@@ -25,7 +25,7 @@ def parse_recipient(text: str) -> Address:
     try:
         address = Address(addr_spec=text)
         return Address(username=address.username, domain=address.domain.encode("idna").decode())
-    except (ValueError, MessageError) as error:
+    except (ValueError, IndexError, MessageError) as error:  # the parser's, at a sudden end
         raise UnusableAddress("mail cannot be addressed to this recipient") from error
 
 

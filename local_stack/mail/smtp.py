@@ -4,7 +4,6 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from email.utils import getaddresses
 from typing import AnyStr
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -120,9 +119,9 @@ class _Handler:
 def _stamped(envelope: Envelope, content: bytes) -> bytes:
     """The message with its sender, and the recipients whom no header names, written on it."""
     message = Message(content)
-    named = f"{message.people('To')} {message.people('Cc')} {message.people('Bcc')}".lower()
+    named = " ".join(message.people(header) for header in ("To", "Cc", "Bcc")).lower().split()
     stamps = _header("Return-Path", f"<{envelope.mail_from}>")
-    for _, address in getaddresses(envelope.rcpt_tos):
+    for address in envelope.rcpt_tos:
         if address.lower() not in named:
             stamps += _header("Bcc", address)
     return stamps + content

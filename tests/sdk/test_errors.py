@@ -13,7 +13,7 @@ from orderbase.errors import CODES, OrderbaseError
 MIGRATIONS = Path(__file__).parents[2] / "supabase" / "migrations"
 _REFUSAL = re.compile(r"private\.refuse\(\s*(\d{3}),\s*(case .*? end|'\w+')", re.DOTALL)
 # Said by this client, not by the database.
-_OWN = {"product_not_found"}
+_OWN = {"product_not_found", "invalid_order_id"}
 
 
 def _refusals() -> dict[str, int]:
@@ -84,9 +84,7 @@ def test_out_of_stock_says_what_is_short() -> None:
     assert isinstance(error, errors.OutOfStock)
     assert [(s.name, s.requested, s.available) for s in error.products] == [("Cup", 3, 1)]
     assert error.request_id == "r-1"
-    assert str(error) == (
-        "Not enough in stock. (code insufficient_stock, status 409, request r-1)"
-    )
+    assert str(error) == ("Not enough in stock. (code insufficient_stock, status 409, request r-1)")
 
 
 def test_a_broken_hint_leaves_the_refusal_whole() -> None:

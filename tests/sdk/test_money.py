@@ -19,9 +19,7 @@ from orderbase import Money
         (Money(12345, "CLF"), "1.2345 CLF", "1.2345"),
     ],
 )
-def test_the_currency_says_how_many_digits_there_are(
-    money: Money, text: str, decimal: str
-) -> None:
+def test_the_currency_says_how_many_digits_there_are(money: Money, text: str, decimal: str) -> None:
     assert str(money) == text
     assert money.decimal == Decimal(decimal)
 

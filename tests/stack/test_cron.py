@@ -131,6 +131,7 @@ async def test_intervals_count_from_when_the_job_is_first_seen(
     ("schedule", "due"),
     [
         ("0 12 $ * *", datetime(2026, 2, 28, 12, tzinfo=UTC)),
+        ("0 12 $ 3 *", datetime(2026, 3, 31, 12, tzinfo=UTC)),
         ("0 3 * * sun", datetime(2026, 3, 1, 3, tzinfo=UTC)),
         ("0 3 * * 7", datetime(2026, 3, 1, 3, tzinfo=UTC)),
         ("15,45 8-10/2 1 mar-may *", datetime(2026, 3, 1, 8, 15, tzinfo=UTC)),
@@ -296,6 +297,24 @@ async def test_a_job_runs_once_at_a_time_and_the_next_run_waits(
         await clock.seen()
 
     assert len(runs) == len(await database.runs(5)) == 5
+
+
+async def test_an_unscheduled_job_does_not_run_again(
+    bare_settings: Settings, database: Database, clock: Clock
+) -> None:
+    await database.connection.execute("select pg_advisory_lock(4711)")
+    await database.schedule("* * * * *", "select pg_advisory_xact_lock(4711)")
+    async with cron.serve(bare_settings, clock):
+        for _ in range(2):
+            await clock.move(minutes=1)
+            await database.runs(1, "running")
+        await database.value("select cron.unschedule('job')")
+        await clock.seen()
+        await database.connection.execute("select pg_advisory_unlock(4711)")
+        await database.runs(1)
+        await clock.seen()
+
+    assert len(await database.runs(1)) == 1
 
 
 async def test_it_waits_until_a_migration_creates_the_extension(

@@ -168,11 +168,10 @@ import ws from 'ws'
 
 const { url, key, table, users, vsn } = JSON.parse(process.argv[1])
 const tell = (what) => console.log(JSON.stringify(what))
-const clients = users.map(({ id, token }, index) => {
-  const client = createClient(url, key, {
-    accessToken: async () => token,
-    realtime: { transport: ws, vsn, heartbeatIntervalMs: 500 },
-  })
+const connect = async ({ id, token }, index) => {
+  const options = { realtime: { transport: ws, vsn, heartbeatIntervalMs: 500 } }
+  const client = createClient(url, key, options)
+  await client.realtime.setAuth(token)
   const filter = index === 0 ? { filter: `user_id=eq.${id}` } : {}
   client
     .channel('orders', { config: { broadcast: { ack: true }, presence: { key: `user-${index}` } } })
@@ -183,7 +182,8 @@ const clients = users.map(({ id, token }, index) => {
     .on('system', {}, ({ message }) => tell({ user: index, system: message }))
     .subscribe((status) => tell({ user: index, status }))
   return client
-})
+}
+const clients = await Promise.all(users.map(connect))
 readline.createInterface({ input: process.stdin }).on('line', async (line) => {
   const [channel] = clients[0].getChannels()
   if (line === 'broadcast') {

@@ -135,7 +135,8 @@ class AsyncOrders:
             InvalidRequest: `after` is not a position.
         """
         user = self._auth.user
-        start = Position.parse(after or await self._start(order_id))
+        wanted = None if order_id is None else _orders.as_uuid(order_id)
+        start = Position.parse(after or await self._start(wanted))
 
         async def read(position: Position) -> Sequence[FeedEvent]:
             if _id(self._auth.user) != _id(user):
@@ -143,16 +144,16 @@ class AsyncOrders:
             return await self._sender.send(_orders.feed(str(position), PAGE_ROWS))
 
         listener = Listener(
-            self._auth, url=self._url, key=self._key, row_filter=_row_filter(user, order_id)
+            self._auth, url=self._url, key=self._key, row_filter=_row_filter(user, wanted)
         )
         async with listener.listening() as hints:
             follower = Follower(read, hints, start, poll_every=poll_every)
             async with aclosing(follower.events()) as events:
                 async for event in events:
-                    if order_id is None or str(event.order_id) == str(order_id):
+                    if wanted in (None, event.order_id):
                         yield event
 
-    async def _start(self, order_id: UUID | str | None) -> str:
+    async def _start(self, order_id: UUID | None) -> str:
         if order_id is None:
             return await self.position()
         return await self._sender.send(_orders.before_first_event(order_id))
@@ -162,7 +163,7 @@ def _id(user: User | None) -> UUID | None:
     return user.id if user else None
 
 
-def _row_filter(user: User | None, order_id: UUID | str | None) -> str | None:
+def _row_filter(user: User | None, order_id: UUID | None) -> str | None:
     """Spares Realtime from checking every event against every subscriber's row security."""
     if order_id is not None:
         return f"order_id=eq.{order_id}"

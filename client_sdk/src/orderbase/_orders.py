@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 from pydantic import JsonValue, TypeAdapter
 
+from orderbase import errors
 from orderbase._call import Call, one, rpc, select
 from orderbase.models import Address, FeedEvent, Item, Order, OrderDetails, OrderEvent
 from orderbase.money import Money
@@ -36,7 +37,7 @@ def place_order(
     expected_total: Money | None,
     email: str | None,
 ) -> Call[Order]:
-    key = uuid4() if idempotency_key is None else UUID(str(idempotency_key))
+    key = uuid4() if idempotency_key is None else as_uuid(idempotency_key, "idempotency_key")
     arguments: dict[str, JsonValue] = {
         "items": _lines(items),
         "shipping_address": shipping_address.model_dump(exclude_none=True),
@@ -50,7 +51,7 @@ def place_order(
 
 
 def cancel_order(order_id: UUID | str) -> Call[Order]:
-    return rpc("cancel_order", _ORDER.validate_json, {"order_id": str(UUID(str(order_id)))})
+    return rpc("cancel_order", _ORDER.validate_json, {"order_id": str(as_uuid(order_id))})
 
 
 def list_orders(buyer: UUID | None, limit: int, before: Order | None) -> Call[list[OrderDetails]]:
@@ -65,11 +66,11 @@ def list_orders(buyer: UUID | None, limit: int, before: Order | None) -> Call[li
 
 def get_order(order_id: UUID | str) -> Call[OrderDetails]:
     parse = one(_ORDERS, "order_not_found", "There is no such order.")
-    return select("orders", parse, _ORDER_COLUMNS, {"id": f"eq.{UUID(str(order_id))}"})
+    return select("orders", parse, _ORDER_COLUMNS, {"id": f"eq.{as_uuid(order_id)}"})
 
 
 def list_events(order_id: UUID | str) -> Call[list[OrderEvent]]:
-    params = {"order_id": f"eq.{UUID(str(order_id))}", "order": "version"}
+    params = {"order_id": f"eq.{as_uuid(order_id)}", "order": "version"}
     return select("order_events", _EVENTS.validate_json, _EVENT_COLUMNS, params)
 
 
@@ -89,8 +90,20 @@ def before_first_event(order_id: UUID | str) -> Call[str]:
         event = first(content)
         return f"{event['xid']}-{int(event['id']) - 1}"
 
-    params = {"order_id": f"eq.{UUID(str(order_id))}", "order": "version", "limit": "1"}
+    params = {"order_id": f"eq.{as_uuid(order_id)}", "order": "version", "limit": "1"}
     return select("order_events", parse, "xid::text,id::text", params)
+
+
+def as_uuid(value: UUID | str, name: str = "order_id") -> UUID:
+    """The id that a caller gave.
+
+    Raises:
+        InvalidRequest: it is not a UUID.
+    """
+    try:
+        return UUID(str(value))
+    except ValueError:
+        raise errors.InvalidRequest(f"{name} is not a UUID.", code=f"invalid_{name}") from None
 
 
 def _lines(items: Basket) -> list[JsonValue]:

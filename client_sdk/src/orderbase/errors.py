@@ -159,6 +159,7 @@ CODES: dict[str, type[OrderbaseError]] = {
     "invalid_item": InvalidRequest,
     "invalid_items": InvalidRequest,
     "invalid_max_rows": InvalidRequest,
+    "invalid_order_id": InvalidRequest,
     "invalid_payment_method": InvalidRequest,
     "invalid_position": InvalidRequest,
     "invalid_quantity": InvalidRequest,

@@ -46,7 +46,7 @@ class Money:
     @property
     def decimal(self) -> Decimal:
         """The amount in major units, exactly: 12.50 for 1250 cents."""
-        return Decimal(self.amount).scaleb(-self.exponent)
+        return Decimal(f"{self.amount}E-{self.exponent}")  # exact, whatever the context
 
     def __add__(self, other: "Money") -> "Money":
         return Money(self.amount + self._amount_of(other), self.currency)

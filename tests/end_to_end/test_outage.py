@@ -1,0 +1,98 @@
+"""The functions are gone while orders come in: the sweeper alone must bring every order to its end."""
+
+import asyncio
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+
+import psycopg
+import pytest
+from supabase import AsyncClient
+
+from local_stack.environment import variables
+from local_stack.ports import HOST
+from local_stack.settings import REPOSITORY, Settings
+from tests.conftest import Stack, stack_command
+from tests.end_to_end.conftest import (
+    charges,
+    mails_to,
+    new_shopper,
+    place,
+    product_maker,
+    user_of,
+)
+from tests.waiting import until
+
+ORDERS = 50
+
+
+@pytest.fixture(scope="module")
+def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack whose functions process belongs to the test."""
+    home = tmp_path_factory.mktemp("outage")
+    started = stack_command(home, "up", "--free-ports", "--fast", "--without=functions")
+    assert started.returncode == 0, started.stdout + started.stderr
+    yield Stack(home, Settings.of_home(home))
+    stack_command(home, "reset")
+
+
+@pytest.fixture
+async def customer(own_stack: Stack) -> AsyncIterator[AsyncClient]:
+    """A signed-in shopper of that stack."""
+    yield await new_shopper(own_stack)
+
+
+def start_functions(settings: Settings) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(  # noqa: S603 - our own command
+        [
+            *(sys.executable, "-m", "uvicorn", "functions.main:app"),
+            *(f"--host={HOST}", f"--port={settings.ports.functions}", "--log-level=warning"),
+        ],
+        cwd=REPOSITORY,
+        env=variables(settings),
+    )
+
+
+async def test_orders_placed_during_an_outage_all_complete_once(
+    own_stack: Stack, customer: AsyncClient
+) -> None:
+    settings = own_stack.settings
+    product = product_maker(settings)(stock=ORDERS, price=100)
+    placed = await asyncio.gather(*(place(customer, product) for _ in range(ORDERS)))
+    await until(lambda: no_wake_up_waits(settings))
+
+    functions = start_functions(settings)
+    try:
+
+        async def all_completed() -> bool:
+            answer = await customer.table("orders").select("status").execute()
+            return Counter(str(row["status"]) for row in answer.data) == {"completed": ORDERS}  # type: ignore[index, call-overload]
+
+        await until(all_completed, seconds=60)
+    finally:
+        functions.terminate()
+        functions.wait(timeout=20)
+
+    charged = Counter(charge["metadata"]["order_id"] for charge in await charges(settings))
+    assert charged == {order["id"]: 1 for order in placed}
+    mails = await mails_to(settings, (await user_of(customer)).email)
+    subjects = Counter(mail["Subject"] for mail in mails)
+    assert (len(subjects), set(subjects.values())) == (2 * ORDERS, {1})
+    assert stock_of(settings, product) == (0, 0)
+
+
+async def no_wake_up_waits(settings: Settings) -> bool:
+    """Whether pg_net has sent all its hints: into the void, while no functions process runs."""
+    async with await psycopg.AsyncConnection.connect(settings.database_url()) as connection:
+        cursor = await connection.execute("select 1 from net.http_request_queue")
+        return await cursor.fetchone() is None
+
+
+def stock_of(settings: Settings, product: str) -> tuple[int, int]:
+    with psycopg.connect(settings.database_url()) as connection:
+        row = connection.execute(
+            "select on_hand, reserved from public.inventory where product_id = %s", (product,)
+        ).fetchone()
+    assert row
+    return row[0], row[1]

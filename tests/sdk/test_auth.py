@@ -1,0 +1,189 @@
+"""Sessions: who is signed in, and tokens that are refreshed once."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from orderbase import (
+    AuthError,
+    Conflict,
+    ConnectionFailed,
+    InvalidRequest,
+    OrderbaseError,
+    RateLimited,
+)
+from tests.sdk.server import shop_over
+
+PASSWORD = "secret-word"  # noqa: S105 - only for tests
+USER_ID = "00000000-0000-4000-8000-00000000000a"
+
+
+class AuthServer:
+    """Auth, as far as sessions go: every new session has a token of its own."""
+
+    def __init__(self, *, lifetime: int = 3600) -> None:
+        self.lifetime = lifetime
+        self.paths: list[str] = []
+        self.rest_tokens: list[str] = []
+        self.guest = True
+        self.confirm = False
+        self._issued = 0
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path.removeprefix("/auth/v1/")
+        if path.startswith("/rest"):
+            self.rest_tokens.append(request.headers["authorization"])
+            return httpx.Response(200, json=[])
+        self.paths.append(path)
+        match path:
+            case "signup":
+                self.guest = "email" not in json.loads(request.content)
+                return self._answer(self.user if self.confirm else self.session())
+            case "token":
+                self.guest = self.guest and request.url.params["grant_type"] != "password"
+                return self._answer(self.session())
+            case "user":
+                self.guest = False
+                return self._answer(self.user)
+            case _:
+                return httpx.Response(204)
+
+    @staticmethod
+    def _answer(body: object) -> httpx.Response:
+        return httpx.Response(200, json=body)
+
+    @property
+    def user(self) -> dict[str, object]:
+        return {
+            "id": USER_ID, "aud": "authenticated", "app_metadata": {"role": "staff"},
+            "user_metadata": {"role": "admin"}, "created_at": "2026-01-01T00:00:00Z",
+            "email": "" if self.guest else "a@example.com", "is_anonymous": self.guest,
+        }  # fmt: skip
+
+    def session(self) -> dict[str, object]:
+        self._issued += 1
+        return {
+            "access_token": f"token-{self._issued}", "refresh_token": f"refresh-{self._issued}",
+            "token_type": "bearer", "expires_in": self.lifetime,
+            "expires_at": int(time.time()) + self.lifetime, "user": self.user,
+        }  # fmt: skip
+
+
+async def test_calls_are_made_as_whoever_is_signed_in() -> None:
+    server = AuthServer()
+    async with shop_over(server) as shop:
+        await shop.products.list()
+        user = await shop.auth.sign_in(email="a@example.com", password=PASSWORD)
+        await shop.products.list()
+        remembered = shop.auth.user
+        await shop.auth.sign_out()
+        forgotten = shop.auth.user
+        await shop.products.list()
+    assert (remembered, forgotten) == (user, None)
+    assert server.rest_tokens == ["Bearer key", "Bearer token-1", "Bearer key"]
+
+
+async def test_staff_is_said_by_the_shop_and_not_by_the_user() -> None:
+    async with shop_over(AuthServer()) as shop:
+        user = await shop.auth.sign_up(email="a@example.com", password=PASSWORD)
+    assert user.is_staff
+    assert (str(user.id), user.email, user.is_guest) == (USER_ID, "a@example.com", False)
+
+
+async def test_nobody_is_signed_in_before_the_address_is_confirmed() -> None:
+    server = AuthServer()
+    server.confirm = True
+    async with shop_over(server) as shop:
+        user = await shop.auth.sign_up(email="a@example.com", password=PASSWORD)
+        assert str(user.id) == USER_ID
+        assert shop.auth.user is None
+
+
+async def test_a_guest_becomes_an_account_with_a_token_that_says_so() -> None:
+    server = AuthServer()
+    async with shop_over(server) as shop:
+        guest = await shop.auth.sign_in_as_guest()
+        assert (guest.is_guest, guest.email) == (True, None)
+        account = await shop.auth.become_account(email="a@example.com", password=PASSWORD)
+        assert shop.auth.user == account
+        await shop.products.list()
+    assert (account.id, account.is_guest) == (guest.id, False)
+    assert server.paths == ["signup", "user", "token"]
+    assert server.rest_tokens == ["Bearer token-2"]
+
+
+async def test_only_a_guest_becomes_an_account() -> None:
+    server = AuthServer()
+    async with shop_over(server) as shop:
+        with pytest.raises(AuthError) as nobody:
+            await shop.auth.become_account(email="a@example.com", password=PASSWORD)
+        await shop.auth.sign_in(email="a@example.com", password=PASSWORD)
+        with pytest.raises(AuthError) as account:
+            await shop.auth.become_account(email="b@example.com", password=PASSWORD)
+    assert nobody.value.code == account.value.code == "not_a_guest"
+    assert server.paths == ["token"]
+
+
+async def test_an_old_token_is_refreshed_once_for_all() -> None:
+    server = AuthServer(lifetime=5)
+    async with shop_over(server) as shop:
+        await shop.auth.sign_in_as_guest()
+        server.lifetime = 3600
+        await asyncio.gather(*(shop.products.list() for _ in range(20)))
+    assert server.paths == ["signup", "token"]
+    assert set(server.rest_tokens) == {"Bearer token-2"}
+
+
+async def test_listeners_hear_of_changes_until_they_leave() -> None:
+    heard: list[None] = []
+    async with shop_over(AuthServer()) as shop:
+        with shop.auth.on_change(lambda: heard.append(None)):
+            await shop.auth.sign_in_as_guest()
+        await shop.auth.sign_out()
+    assert len(heard) == 1
+
+
+def _refusing(status: int, code: str) -> Callable[[httpx.Request], httpx.Response]:
+    body = {"code": status, "error_code": code, "msg": "No."}
+    return lambda _: httpx.Response(status, json=body)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (400, "invalid_credentials", AuthError),
+        (400, "refresh_token_not_found", AuthError),
+        (400, "email_address_invalid", InvalidRequest),
+        (422, "user_already_exists", Conflict),
+        (422, "email_exists", Conflict),
+        (429, "over_request_rate_limit", RateLimited),
+    ],
+)
+async def test_refusals_of_auth_join_the_tree(
+    status: int, code: str, kind: type[OrderbaseError]
+) -> None:
+    async with shop_over(_refusing(status, code)) as shop:
+        with pytest.raises(kind) as failure:
+            await shop.auth.sign_in(email="a@example.com", password=PASSWORD)
+    assert type(failure.value) is kind
+    assert (failure.value.code, failure.value.status) == (code, status)
+
+
+@pytest.mark.parametrize(("email", "password"), [("", PASSWORD), ("a@example.com", "")])
+async def test_missing_credentials_are_refused(email: str, password: str) -> None:
+    async with shop_over(AuthServer()) as shop:
+        with pytest.raises(InvalidRequest):
+            await shop.auth.sign_in(email=email, password=password)
+
+
+async def test_auth_out_of_reach_is_a_failed_connection() -> None:
+    def lost(_: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    async with shop_over(lost) as shop:
+        with pytest.raises(ConnectionFailed):
+            await shop.auth.sign_in_as_guest()
