@@ -23,7 +23,7 @@ from local_stack.settings import Settings
 MAX_RUNNING = 32
 _TICK_SECONDS = 0.1
 _WAIT_FOR_EXTENSION_SECONDS = 0.25
-_LONGEST_BACKOFF_SECONDS = 5.0
+_LONGEST_BACKOFF_SECONDS = 1.0
 _MACROS = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",

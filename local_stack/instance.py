@@ -62,7 +62,7 @@ class Instance:
                     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except BlockingIOError:
                     return int(file.read() or 0) or None
-        except FileNotFoundError:
+        except OSError:
             pass
         return None
 
@@ -82,8 +82,20 @@ class Instance:
             return False
         os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + _STOP_SECONDS
-        while self.pid == pid:
+        while self.pid == pid or _is_alive(pid):
             if time.monotonic() > deadline:
                 raise StackError(f"Process {pid} does not stop. Its log: {self._home / 'logs'}.")
             time.sleep(0.02)
         return True
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG) == (0, 0)
+    except ChildProcessError:
+        pass
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -18,7 +18,7 @@ from local_stack.ports import HOST
 from local_stack.postgres import account
 from local_stack.postgres.cluster import SUPERUSER, Cluster
 from local_stack.process import Process
-from local_stack.settings import Settings
+from local_stack.settings import HOME_VARIABLE, Settings
 
 _START_SECONDS = 60
 _POLL_SECONDS = 0.02
@@ -100,8 +100,7 @@ class Supervisor:
             environment,
             arguments=here,
         )
-        home = {"ORDERBASE_HOME": str(settings.home)}
-        yield Process("services", _python("local_stack", "host"), home, arguments=here)
+        yield Process("services", _python("local_stack", "host"), arguments=here)
         yield Process(
             "functions",
             [
@@ -116,6 +115,10 @@ class Supervisor:
         )
 
     async def _start(self, process: Process) -> None:
+        process.environment = {
+            HOME_VARIABLE: str(self._settings.home),
+            **process.environment,
+        }
         try:
             await process.start(self._settings.logs)
         except OSError as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from local_stack.environment import variables
+from local_stack.ports import OFFSET_VARIABLE
 from local_stack.settings import HOME_VARIABLE, REPOSITORY, Settings
 
 
@@ -30,12 +31,14 @@ class Stack:
         return stack_command(self.home, *arguments)
 
 
-def stack_command(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def stack_command(
+    home: Path, *arguments: str, offset: str = "0"
+) -> "subprocess.CompletedProcess[str]":
     """Run one of the stack's commands on the stack in `home`."""
     return subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "-m", "local_stack", *arguments],
         cwd=REPOSITORY,
-        env=os.environ | {HOME_VARIABLE: str(home)},
+        env=os.environ | {HOME_VARIABLE: str(home), OFFSET_VARIABLE: offset},
         capture_output=True,
         text=True,
         timeout=120,

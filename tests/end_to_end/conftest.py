@@ -80,7 +80,7 @@ async def mails_to(settings: Settings, email: str) -> list[Row]:
     async with (
         aiohttp.ClientSession() as session,
         session.get(
-            f"{settings.mail_url}/api/v1/search", params={"query": f"to:{email}"}
+            f"{settings.mail_url}/api/v1/search", params={"query": f"to:{email}", "limit": "1000"}
         ) as answer,
     ):
         found = (await answer.json())["messages"]

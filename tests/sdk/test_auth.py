@@ -31,12 +31,15 @@ class AuthServer:
         self.rest_tokens: list[str] = []
         self.guest = True
         self.confirm = False
+        self.expired: set[str] = set()
         self._issued = 0
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path.removeprefix("/auth/v1/")
         if path.startswith("/rest"):
             self.rest_tokens.append(request.headers["authorization"])
+            if self.rest_tokens[-1] in self.expired:
+                return httpx.Response(401, json={"code": "PGRST301", "message": "JWT expired"})
             return httpx.Response(200, json=[])
         self.paths.append(path)
         match path:
@@ -136,6 +139,20 @@ async def test_an_old_token_is_refreshed_once_for_all() -> None:
         await asyncio.gather(*(shop.products.list() for _ in range(20)))
     assert server.paths == ["signup", "token"]
     assert set(server.rest_tokens) == {"Bearer token-2"}
+
+
+async def test_a_slow_clock_does_not_lock_anyone_out() -> None:
+    server = AuthServer()
+    server.expired = {"Bearer token-1"}
+    async with shop_over(server) as shop:
+        await shop.auth.sign_in_as_guest()
+        await asyncio.gather(*(shop.products.list() for _ in range(5)))
+        server.expired.add("Bearer token-2")
+        server.expired.add("Bearer token-3")
+        with pytest.raises(AuthError) as failure:
+            await shop.products.list()
+    assert failure.value.code == "PGRST301"
+    assert server.paths == ["signup", "token", "token"]
 
 
 async def test_listeners_hear_of_changes_until_they_leave() -> None:

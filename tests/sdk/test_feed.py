@@ -13,10 +13,7 @@ from tests.sdk.feed_world import START, World, event_at, events, follow
 
 def test_positions_sort_by_transaction_then_event() -> None:
     assert Position.parse("9-10") < Position.parse("10-9") < Position.parse("10-10")
-    assert (
-        str(Position.parse("18446744073709551615-1".replace("18446744073709551615", "12")))
-        == "12-1"
-    )
+    assert str(Position.parse("12-1")) == "12-1"
 
 
 @pytest.mark.parametrize("text", ["", "1", "1-", "-1", "1-2-3", "a-1", "1-1 ", "1" * 21 + "-1"])

@@ -14,25 +14,34 @@ from orderbase._auth import AsyncAuth
 from orderbase._feed import Mailbox, Position
 from orderbase._realtime import Listener
 
+KEY = "sb_secret_of_this_shop"
+TOKENS = ("token-1", "token-2")
+
 
 class Realtime:
     """Answers joins, and does to its sockets what a test wants."""
 
     def __init__(self) -> None:
         self.joins: list[dict[str, Any]] = []
+        self.events: list[str] = []
         self.refuse = False
+        self._news = asyncio.Event()
         self.joined = asyncio.Event()
         self._sockets: list[tuple[web.WebSocketResponse, str]] = []
+        self._transports: list[asyncio.Transport] = []
 
     async def handle(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
+        self._transports.append(cast(asyncio.Transport, request.transport))
         async for message in socket:
             if message.type is WSMsgType.TEXT:
                 await self._answer(socket, json.loads(message.data))
         return socket
 
     async def _answer(self, socket: web.WebSocketResponse, message: dict[str, Any]) -> None:
+        self.events.append(message["event"])
+        self._news.set()
         if message["event"] != "phx_join":
             return
         self.joins.append(message["payload"])
@@ -48,7 +57,7 @@ class Realtime:
         self.joined.set()
 
     async def insert(self, record: dict[str, Any]) -> None:
-        data = {
+        data: dict[str, Any] = {
             "schema": "public", "table": "order_events", "type": "INSERT", "errors": None,
             "commit_timestamp": "2026-01-01T00:00:00Z", "columns": [], "record": record,
         }  # fmt: skip
@@ -64,9 +73,17 @@ class Realtime:
         self.joined.clear()
         return self.joins[-1]
 
+    async def heard(self, event: str) -> None:
+        """Return when a client has sent this."""
+        while event not in self.events:
+            self._news.clear()
+            await self._news.wait()
+
+    async def say(self, text: str) -> None:
+        await self._sockets[-1][0].send_str(text)
+
     async def hang_up(self) -> None:
-        transport = self._sockets[-1][0].get_extra_info("transport")
-        transport.abort()
+        self._transports[-1].abort()
 
     async def close_politely(self) -> None:
         await self._sockets[-1][0].close()
@@ -94,7 +111,7 @@ class Session:
     """As much of AsyncAuth as the listener needs."""
 
     def __init__(self) -> None:
-        self.current = "token-1"
+        self.current = TOKENS[0]
         self._callbacks: list[Callable[[], None]] = []
 
     async def token(self) -> str:
@@ -107,15 +124,15 @@ class Session:
         self._callbacks.remove(callback)
 
     def refresh(self) -> None:
-        self.current = "token-2"
+        self.current = TOKENS[1]
         for callback in self._callbacks:
             callback()
 
 
 @pytest.fixture
-async def realtime(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Realtime]:
+async def realtime(monkeypatch: pytest.MonkeyPatch) -> Realtime:
     monkeypatch.setattr(_realtime, "_FIRST_DELAY", 0.0)
-    yield Realtime()
+    return Realtime()
 
 
 @pytest.fixture
@@ -132,7 +149,7 @@ async def url(realtime: Realtime) -> AsyncIterator[str]:
 
 def listener(url: str, session: Session | None = None) -> Listener:
     auth = cast(AsyncAuth, session or Session())
-    return Listener(auth, url=url, key="key", row_filter="user_id=eq.1")
+    return Listener(auth, url=url, key=KEY, row_filter="user_id=eq.1")
 
 
 async def looked(mailbox: Mailbox) -> None:
@@ -145,7 +162,7 @@ async def test_it_joins_as_the_user_and_asks_for_inserts(realtime: Realtime, url
     async with listener(url).listening() as hints:
         join = await realtime.next_join()
         await looked(hints)
-    assert join["access_token"] == "token-1"
+    assert join["access_token"] == TOKENS[0]
     assert join["config"]["postgres_changes"] == [
         {"event": "INSERT", "schema": "public", "table": "order_events", "filter": "user_id=eq.1"}
     ]
@@ -208,7 +225,7 @@ async def test_a_refreshed_token_joins_again(realtime: Realtime, url: str) -> No
         await looked(hints)
         session.refresh()
         join = await realtime.next_join()
-    assert join["access_token"] == "token-2"
+    assert join["access_token"] == TOKENS[1]
 
 
 async def test_nobody_there_is_no_reason_to_stop(
@@ -221,14 +238,34 @@ async def test_nobody_there_is_no_reason_to_stop(
     assert realtime.joins == []
 
 
+async def test_the_key_is_not_logged(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    async with listener(f"{url}/elsewhere").listening() as hints:
+        await looked(hints)
+    assert "WSServerHandshakeError" in caplog.text
+    assert KEY not in caplog.text
+
+
 async def test_nothing_is_left_running(realtime: Realtime, url: str) -> None:
     before = asyncio.all_tasks()
     async with listener(url).listening():
         await realtime.next_join()
     async with asyncio.timeout(5):
-        while client_tasks := [task for task in asyncio.all_tasks() - before if _of_client(task)]:
-            await asyncio.wait(client_tasks)
+        while left := asyncio.all_tasks() - before:  # the server's side needs a moment
+            await asyncio.wait(left)
 
 
-def _of_client(task: asyncio.Task[Any]) -> bool:
-    return "realtime" in repr(task.get_coro()) and task is not asyncio.current_task()
+async def test_heartbeats_keep_the_socket_open(
+    realtime: Realtime, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_realtime, "_HEARTBEAT_SECONDS", 0.01)
+    async with listener(url).listening():
+        async with asyncio.timeout(5):
+            await realtime.heard("heartbeat")
+
+
+@pytest.mark.parametrize("nonsense", ["", "[]", "{}", '{"event": 1, "payload": null}'])
+async def test_nonsense_is_trouble(realtime: Realtime, url: str, nonsense: str) -> None:
+    async with listener(url).listening():
+        await realtime.next_join()
+        await realtime.say(nonsense)
+        await realtime.next_join()

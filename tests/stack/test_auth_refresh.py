@@ -1,17 +1,24 @@
 """Refresh tokens: rotation, lost replies, tabs that race, and thieves."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import jwt
+import psycopg
 import pytest
 
 from local_stack.config import Auth
+from local_stack.postgres.cluster import SUPERUSER
 from local_stack.settings import Settings
 from tests.stack.auth_server import NEVER_REACHED, AuthServer, serve_auth
 
 USED = (400, "refresh_token_already_used")
+_WAITING = """
+    select count(*) from pg_stat_activity
+    where usename = 'supabase_auth_admin' and wait_event_type = 'Lock'
+"""
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +71,10 @@ async def test_a_lost_reply_is_forgiven_however_late(auth: AuthServer) -> None:
 
 async def test_twenty_tabs_at_once_end_on_one_token(auth: AuthServer) -> None:
     session = await auth.sign_up()
-    replies = await asyncio.gather(*(auth.refresh(session["refresh_token"]) for _ in range(20)))
+    async with _row_locked(auth, session) as until_waiting:
+        tabs = [asyncio.create_task(auth.refresh(session["refresh_token"])) for _ in range(20)]
+        await until_waiting(8)
+    replies = await asyncio.gather(*tabs)
     assert [reply.status for reply in replies] == [200] * 20
     assert len({reply.body["refresh_token"] for reply in replies}) == 1
     rows = await auth.sql(
@@ -150,15 +160,28 @@ async def test_refreshing_and_ending_sessions_at_once_do_not_lock_each_other(
 ) -> None:
     session = await auth.sign_up()
     path = f"/{session['user']['id']}"
-    for round_ in range(5):
-        refreshes = [auth.refresh(session["refresh_token"]) for _ in range(6)]
-        ends = [auth.admin("PUT", path, {"password": f"password {round_} {n}"}) for n in range(2)]
-        replies = await asyncio.gather(*refreshes, *ends)
-        assert {reply.status for reply in replies[:6]} <= {200, 400}
-        assert [reply.status for reply in replies[6:]] == [200, 200]
-        credentials = {"email": session["user"]["email"], "password": f"password {round_} 0"}
-        again = await auth.call("POST", "/token?grant_type=password", credentials)
-        if again.status == 400:
-            credentials["password"] = f"password {round_} 1"
-            again = await auth.call("POST", "/token?grant_type=password", credentials)
-        session = again.body
+    async with _row_locked(auth, session) as until_waiting:
+        change = asyncio.create_task(auth.admin("PUT", path, {"password": "another password"}))
+        await until_waiting(1)
+        refresh = asyncio.create_task(auth.refresh(session["refresh_token"]))
+        await until_waiting(2)
+    assert (await change).status == 200
+    assert (await refresh).refusal == (400, "refresh_token_not_found")
+
+
+@asynccontextmanager
+async def _row_locked(
+    auth: AuthServer, session: dict[str, Any]
+) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
+    """Hold the user's row, so that requests pile up; the function waits for so many of them."""
+
+    async def until_waiting(count: int) -> None:
+        async with asyncio.timeout(10):
+            while (await auth.sql(_WAITING))[0]["count"] < count:  # noqa: ASYNC110 - no event tells
+                await asyncio.sleep(0.01)
+
+    url = auth.settings.database_url(SUPERUSER)
+    async with await psycopg.AsyncConnection.connect(url) as conn:
+        key = (session["user"]["id"],)
+        await conn.execute("select from auth.users where id = %s for update", key)
+        yield until_waiting

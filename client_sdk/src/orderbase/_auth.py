@@ -77,11 +77,16 @@ class AsyncAuth:
         with _translated():
             await self._auth.sign_out({"scope": "local"})
 
-    async def token(self) -> str | None:
-        """The session's access token, refreshed if it is about to expire; None when signed out."""
+    async def token(self, *, rejected: str | None = None) -> str | None:
+        """The session's access token; None when signed out.
+
+        It is refreshed if it is about to expire, or is the one that the server has `rejected`.
+        """
         async with self._refreshing:  # a refresh token may be used once
             with _translated():
                 session = await self._auth.get_session()
+                if session and session.access_token == rejected:
+                    session = (await self._auth.refresh_session()).session
         return session.access_token if session else None
 
     @contextmanager

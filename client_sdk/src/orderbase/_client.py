@@ -28,7 +28,8 @@ class AsyncOrderbase:
     Args:
         url: address of the Supabase project.
         key: its publishable key; or a secret key, on a server you trust.
-        timeout: seconds to wait for a connection, and for each part of an answer.
+        timeout: seconds to wait for a connection, and for each part of an answer; does not
+            change `http`.
         retries: how often a call is sent again after a lost connection or a passing failure;
             all calls are safe to repeat.
         http: an HTTP client of your own, which stays open; by default one over aiohttp.

@@ -1,19 +1,16 @@
-"""Hints from Supabase Realtime: it loses messages, so nothing here is taken for the truth."""
+"""Hints from Supabase Realtime: it loses messages, so nothing here is taken for the truth.
+
+Speaks to the socket itself. The official client joins again with an old token, and when its
+reading task dies nobody is told; here any trouble ends the connection, and a new one is made.
+"""
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
-from uuid import uuid4
 
-from realtime import (
-    AsyncRealtimeChannel,
-    AsyncRealtimeClient,
-    PostgresChangesPayload,
-    RealtimePostgresChangesListenEvent,
-    RealtimeSubscribeStates,
-)
+import aiohttp
 
 from orderbase._auth import AsyncAuth
 from orderbase._feed import Mailbox, Position
@@ -23,7 +20,15 @@ _log = logging.getLogger("orderbase")
 
 _FIRST_DELAY = 0.25
 _LONGEST_DELAY = 30.0
-_CLOSE_SECONDS = 1.0
+_HEARTBEAT_SECONDS = 25.0  # the server hangs up after 60
+_PING_SECONDS = 15.0
+_TIMEOUTS = aiohttp.ClientWSTimeout(ws_close=1.0)  # pyright: ignore[reportCallIssue] - attrs
+_TOPIC = "realtime:orderbase"
+_JOIN = "1"
+
+
+class _ChannelEnded(Exception):  # noqa: N818 - says what happened
+    """The server refused or ended the subscription."""
 
 
 class Listener:
@@ -35,7 +40,6 @@ class Listener:
         self._key = key
         self._filter = row_filter
         self._hints = Mailbox()
-        self._lost = asyncio.Event()
         self._failures = 0
 
     @asynccontextmanager
@@ -49,59 +53,87 @@ class Listener:
             await asyncio.wait([task])
 
     async def _listen_forever(self) -> None:
-        # A new client each time: realtime-py's own reconnect joins again with what it joined first.
         while True:
             try:
                 await self._listen_once()
             except Exception as error:  # noqa: BLE001 - the feed is read on a timer meanwhile
-                _log.warning("orderbase: realtime is out of reach: %s", error)
+                # Not its text: aiohttp's has the address, and that has the key.
+                _log.warning("realtime is out of reach: %s", type(error).__name__)
             self._hints.nudge()
             await asyncio.sleep(backoff(self._failures, _FIRST_DELAY, _LONGEST_DELAY))
             self._failures += 1
 
     async def _listen_once(self) -> None:
-        self._lost.clear()
-        client = AsyncRealtimeClient(
-            f"{self._url}/realtime/v1", token=self._key, auto_reconnect=False
-        )
-        channel = client.channel(f"order-events-{uuid4()}")
-        channel.on_system(lambda _: self._hints.nudge())
-        channel.on_postgres_changes(
-            RealtimePostgresChangesListenEvent.Insert,
-            self._on_insert,
-            table="order_events",
-            schema="public",
-            filter=self._filter,
-        )
-        try:
-            await client.set_auth(await self._auth.token() or self._key)
-            with self._auth.on_change(self._lost.set):
-                await channel.subscribe(self._on_state)
-                await self._lost.wait()
-        finally:
-            await _close(client, channel)
+        """Return when the server hangs up or the session changes."""
+        changed = asyncio.Event()
+        with self._auth.on_change(changed.set):
+            token = await self._auth.token() or self._key
+            changed.clear()  # that may have been a refresh
+            async with (
+                aiohttp.ClientSession(trust_env=True) as session,
+                session.ws_connect(
+                    f"{self._url}/realtime/v1/websocket",
+                    params={"apikey": self._key, "vsn": "1.0.0"},
+                    heartbeat=_PING_SECONDS,
+                    timeout=_TIMEOUTS,
+                ) as socket,
+            ):
+                await socket.send_json(_message(_TOPIC, "phx_join", self._join(token), _JOIN))
+                await _until_one_ends(self._receive(socket), _beat(socket), changed.wait())
 
-    def _on_state(self, state: RealtimeSubscribeStates, error: Exception | None) -> None:
-        if state is RealtimeSubscribeStates.SUBSCRIBED:
+    def _join(self, token: str) -> Mapping[str, object]:
+        change = {"event": "INSERT", "schema": "public", "table": "order_events"}
+        if self._filter is not None:
+            change["filter"] = self._filter
+        config = {
+            "broadcast": {"ack": False, "self": False},
+            "presence": {"key": "", "enabled": False},
+            "private": False,
+            "postgres_changes": [change],
+        }
+        return {"config": config, "access_token": token}
+
+    async def _receive(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        async for message in socket:
+            if message.type is aiohttp.WSMsgType.TEXT:
+                self._take(message.json())
+
+    def _take(self, message: Mapping[str, Any]) -> None:
+        event, payload = message["event"], message["payload"]
+        if event == "postgres_changes":
+            self._hint_at(payload["data"].get("record") or {})
+        elif event in ("phx_error", "phx_close") or payload.get("status") == "error":
+            raise _ChannelEnded(payload)
+        elif event == "system" or message.get("ref") == _JOIN:
             self._failures = 0
             self._hints.nudge()
-        else:
-            _log.info("orderbase: realtime %s: %s", state.value, error)
-            self._lost.set()
 
-    def _on_insert(self, payload: PostgresChangesPayload) -> None:
-        row: dict[str, Any] = payload["data"].get("record") or {}
+    def _hint_at(self, row: Mapping[str, Any]) -> None:
         try:
             self._hints.hint(Position(int(row["xid"]), int(row["id"])))
         except (KeyError, TypeError, ValueError):
             self._hints.nudge()
 
 
-async def _close(client: AsyncRealtimeClient, channel: AsyncRealtimeChannel) -> None:
-    channel.rejoin_timer.reset()
-    channel.join_push.destroy()
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_CLOSE_SECONDS):
-            await client.close()
-            return
-    await client.close()  # without the peer's goodbye; ends the client's tasks
+async def _beat(socket: aiohttp.ClientWebSocketResponse) -> None:
+    while True:
+        await asyncio.sleep(_HEARTBEAT_SECONDS)
+        await socket.send_json(_message("phoenix", "heartbeat", {}, "heartbeat"))
+
+
+def _message(
+    topic: str, event: str, payload: Mapping[str, object], ref: str
+) -> Mapping[str, object]:
+    return {"topic": topic, "event": event, "payload": payload, "ref": ref, "join_ref": _JOIN}
+
+
+async def _until_one_ends(*parts: Coroutine[Any, Any, object]) -> None:
+    tasks = [asyncio.create_task(part) for part in parts]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -15,6 +15,7 @@ T = TypeVar("T")
 
 _FIRST_DELAY = 0.1
 _LONGEST_DELAY = 5.0
+_EXPIRED = frozenset({"PGRST301", "PGRST303"})  # PostgREST before and since version 13
 
 
 def backoff(attempt: int, first: float = _FIRST_DELAY, longest: float = _LONGEST_DELAY) -> float:
@@ -61,8 +62,17 @@ class AsyncSender:
             attempt += 1
 
     async def _send_once(self, call: Call[T]) -> T:
-        token = await self._auth.token() or self._key
-        headers = {"apikey": self._key, "authorization": f"Bearer {token}"}
+        token = await self._auth.token()
+        try:
+            return await self._send_as(token, call)
+        except errors.AuthError as error:
+            if token is None or error.code not in _EXPIRED:
+                raise
+        # By this machine's clock, which is behind, the token was still good.
+        return await self._send_as(await self._auth.token(rejected=token), call)
+
+    async def _send_as(self, token: str | None, call: Call[T]) -> T:
+        headers = {"apikey": self._key, "authorization": f"Bearer {token or self._key}"}
         request = call.request(self._http, self._url, headers)
         try:
             response = await self._http.send(request)

@@ -3,8 +3,7 @@
 
 create schema if not exists net;
 
-create domain net.http_method as text
-  check (upper(value) in ('GET', 'POST', 'DELETE'));
+create domain net.http_method as text check (upper(value) in ('GET', 'POST', 'DELETE'));
 
 create unlogged table net.http_request_queue (
   id bigint generated always as identity,

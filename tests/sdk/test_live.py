@@ -1,0 +1,259 @@
+"""The client against the whole stack."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from httpx_aiohttp import AiohttpTransport
+
+from orderbase import (
+    AsyncOrderbase,
+    AuthError,
+    Conflict,
+    IdempotencyMismatch,
+    InvalidRequest,
+    Item,
+    Money,
+    NotFound,
+    OrderbaseError,
+    OutOfStock,
+)
+from tests.conftest import Stack
+from tests.sdk.live import ADDRESS, PASSWORD, create_product, new_email, open_shop, place
+
+
+@pytest.fixture(scope="module")
+def product(stack: Stack) -> UUID:
+    return create_product(stack, stock=1000)
+
+
+@pytest.fixture
+async def shop(stack: Stack) -> AsyncIterator[AsyncOrderbase]:
+    """A shop with a guest."""
+    async with open_shop(stack) as shop:
+        await shop.auth.sign_in_as_guest()
+        yield shop
+
+
+async def test_everyone_browses(stack: Stack, product: UUID) -> None:
+    async with open_shop(stack) as shop:
+        by_id = await shop.products.get(product)
+        assert await shop.products.get(by_id.slug) == by_id
+        assert (by_id.price, by_id.available) == (Money(1250, "EUR"), 1000)
+        everything = await shop.products.list()
+        assert [p.name for p in everything] == sorted(p.name for p in everything)
+        assert await shop.products.list(limit=2, offset=1) == everything[1:3]
+        assert by_id in await shop.products.list(search="cup", limit=1000)
+        assert await shop.products.list(search="cup -cup & :* ' (") == []
+        with pytest.raises(NotFound):
+            await shop.products.get("there-is-no-such-product")
+
+
+async def test_an_order_is_read_back_with_its_items(shop: AsyncOrderbase, product: UUID) -> None:
+    placed = await place(shop, product, 3)
+    assert placed.total == Money(3750, "EUR")
+    assert placed.shipping_address == ADDRESS
+    order = await shop.orders.get(placed.id)
+    (item,) = order.items
+    assert (item.name, item.quantity, item.total) == ("Cup", 3, placed.total)
+    assert item.product is not None
+    assert item.product.price == Money(1250, "EUR")
+    assert (await shop.orders.events(placed.id))[0].type == "order.placed"
+
+
+async def test_my_orders_come_newest_first_page_by_page(
+    shop: AsyncOrderbase, product: UUID
+) -> None:
+    numbers = [(await place(shop, product)).number for _ in range(5)]
+    first = await shop.orders.list(limit=2)
+    second = await shop.orders.list(limit=2, before=first[-1])
+    third = await shop.orders.list(limit=2, before=second[-1])
+    assert [order.number for order in first + second + third] == numbers[::-1]
+
+
+async def test_nobody_reads_anothers_order(
+    stack: Stack, shop: AsyncOrderbase, product: UUID
+) -> None:
+    order = await place(shop, product)
+    async with open_shop(stack) as other:
+        with pytest.raises(AuthError):
+            await other.orders.get(order.id)
+        await other.auth.sign_in_as_guest()
+        assert await other.orders.list() == []
+        assert await other.orders.events(order.id) == []
+        for attempt in (other.orders.get(order.id), other.orders.cancel(order.id)):
+            with pytest.raises(NotFound) as refusal:
+                await attempt
+            assert refusal.value.code == "order_not_found"
+        with pytest.raises(NotFound):
+            await anext(other.orders.watch(order_id=order.id))
+
+
+async def test_staff_list_their_own_orders_and_open_all(
+    stack: Stack, shop: AsyncOrderbase, product: UUID
+) -> None:
+    order = await place(shop, product)
+    environment = stack.environment
+    async with open_shop(stack) as back_office:
+        staff = await back_office.auth.sign_in(
+            email=environment["DEMO_STAFF_EMAIL"], password=environment["DEMO_PASSWORD"]
+        )
+        assert staff.is_staff
+        assert (await back_office.orders.get(order.id)).id == order.id
+        assert order.id not in {mine.id for mine in await back_office.orders.list()}
+
+
+async def test_the_same_key_is_the_same_order(shop: AsyncOrderbase, product: UUID) -> None:
+    key = uuid4()
+
+    async def again(quantity: int) -> UUID:
+        order = await shop.orders.place(
+            [Item(product, quantity)],
+            shipping_address=ADDRESS,
+            payment_method="pm_card_visa",
+            idempotency_key=key,
+            email="ada@example.com",
+        )
+        return order.id
+
+    ids = await asyncio.gather(*(again(1) for _ in range(10)))
+    assert len(set(ids)) == 1
+    with pytest.raises(IdempotencyMismatch) as refusal:
+        await again(2)
+    assert refusal.value.context == {"order_id": str(ids[0])}
+    assert refusal.value.idempotency_key == key
+
+
+class LosesAnswers(httpx.AsyncBaseTransport):
+    """Lets requests through and loses the first answer to each."""
+
+    def __init__(self) -> None:
+        self.transport = AiohttpTransport()
+        self.lost: set[bytes] = set()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self.transport.handle_async_request(request)
+        if "/rpc/" in request.url.path and request.content not in self.lost:
+            await response.aread()
+            self.lost.add(request.content)
+            raise httpx.ReadError("the line is dead")
+        return response
+
+    async def aclose(self) -> None:
+        await self.transport.aclose()
+
+
+async def test_a_lost_answer_does_not_order_twice(stack: Stack, product: UUID) -> None:
+    environment = stack.environment
+    url, key = environment["SUPABASE_URL"], environment["SUPABASE_PUBLISHABLE_KEY"]
+    transport = LosesAnswers()
+    async with (
+        httpx.AsyncClient(transport=transport) as http,
+        AsyncOrderbase(url, key, http=http) as shop,
+    ):
+        await shop.auth.sign_in_as_guest()
+        order = await place(shop, product)
+        assert [mine.id for mine in await shop.orders.list()] == [order.id]
+    assert len(transport.lost) == 1
+
+
+async def test_too_little_stock_is_refused_by_product(stack: Stack, shop: AsyncOrderbase) -> None:
+    rare = create_product(stack, stock=2)
+    with pytest.raises(OutOfStock) as refusal:
+        await place(shop, rare, 3)
+    (short,) = refusal.value.products
+    assert (short.product_id, short.name, short.requested, short.available) == (rare, "Cup", 3, 2)
+    assert (await shop.products.get(rare)).available == 2
+    assert await shop.orders.list() == []
+
+
+REFUSED: list[tuple[dict[str, object], str, type[OrderbaseError]]] = [
+    ({"items": []}, "empty_basket", InvalidRequest),
+    ({"items": {uuid4(): 1}}, "unknown_product", InvalidRequest),
+    ({"items": [Item("cup")]}, "invalid_item", InvalidRequest),
+    ({"quantity": 0}, "invalid_quantity", InvalidRequest),
+    ({"quantity": -1}, "invalid_quantity", InvalidRequest),
+    ({"quantity": 1.5}, "invalid_quantity", InvalidRequest),
+    ({"quantity": 10**30}, "invalid_quantity", InvalidRequest),
+    ({"currency": "USD"}, "currency_mismatch", InvalidRequest),
+    ({"expected_total": Money(1, "EUR")}, "price_changed", Conflict),
+    ({"payment_method": "card"}, "invalid_payment_method", InvalidRequest),
+    ({"email": "nobody"}, "invalid_email", InvalidRequest),
+    ({"email": None}, "email_required", InvalidRequest),
+    ({"country": "Germany"}, "invalid_address", InvalidRequest),
+]
+
+
+@pytest.mark.parametrize(("change", "code", "kind"), REFUSED)
+async def test_refusals_have_a_code_and_a_class(
+    shop: AsyncOrderbase,
+    product: UUID,
+    change: dict[str, object],
+    code: str,
+    kind: type[OrderbaseError],
+) -> None:
+    arguments: dict[str, object] = {
+        "items": [Item(product, change.get("quantity", 1))],  # type: ignore[arg-type]
+        "shipping_address": ADDRESS.model_copy(update={"country": change.get("country", "DE")}),
+        "payment_method": "pm_card_visa",
+        "email": "ada@example.com",
+    } | {name: value for name, value in change.items() if name not in ("quantity", "country")}
+    with pytest.raises(kind) as refusal:
+        await shop.orders.place(**arguments)  # type: ignore[arg-type]
+    assert type(refusal.value) is kind
+    assert refusal.value.code == code
+    assert await shop.orders.list() == []
+
+
+async def test_only_someone_who_is_signed_in_orders(stack: Stack, product: UUID) -> None:
+    async with open_shop(stack) as shop:
+        attempts = [place(shop, product), shop.orders.list(), shop.orders.position()]
+        for attempt in attempts:
+            with pytest.raises(AuthError):
+                await attempt
+        with pytest.raises(AuthError):
+            await anext(shop.orders.watch(after="0-0"))
+
+
+async def test_a_guest_keeps_orders_as_an_account(
+    stack: Stack, shop: AsyncOrderbase, product: UUID
+) -> None:
+    order = await place(shop, product)
+    email = new_email()
+    account = await shop.auth.become_account(email=email, password=PASSWORD)
+    assert (account.email, account.is_guest) == (email, False)
+    await shop.auth.sign_out()
+    with pytest.raises(AuthError) as refusal:
+        await shop.auth.sign_in(email=email, password=f"{PASSWORD}?")
+    assert refusal.value.code == "invalid_credentials"
+    assert await shop.auth.sign_in(email=email, password=PASSWORD) == account
+    assert [mine.id for mine in await shop.orders.list()] == [order.id]
+    with pytest.raises(Conflict):
+        await shop.auth.sign_up(email=email, password=PASSWORD)
+
+
+async def test_two_shops_in_one_process_are_two_people(stack: Stack, product: UUID) -> None:
+    async with open_shop(stack) as first, open_shop(stack) as second:
+        one = await first.auth.sign_up(email=new_email(), password=PASSWORD)
+        two = await second.auth.sign_up(email=new_email(), password=PASSWORD)
+        orders = await asyncio.gather(
+            *(place(shop, product) for shop in (first, second) for _ in range(5))
+        )
+    assert [order.user_id for order in orders] == [one.id] * 5 + [two.id] * 5
+
+
+async def test_cancelling_ends_in_a_cancelled_order_or_a_reason(
+    shop: AsyncOrderbase, product: UUID
+) -> None:
+    order = await place(shop, product)
+    outcomes = await asyncio.gather(
+        *(shop.orders.cancel(order.id) for _ in range(3)), return_exceptions=True
+    )
+    refused = [error for error in outcomes if isinstance(error, Conflict)]
+    cancelled = [done for done in outcomes if not isinstance(done, BaseException)]
+    assert len(refused) + len(cancelled) == 3
+    assert {error.code for error in refused} <= {"order_not_cancellable"}
+    assert {done.status for done in cancelled} <= {"cancelled"}
+    assert not (refused and cancelled)  # the first to come decides

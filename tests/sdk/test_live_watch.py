@@ -1,0 +1,158 @@
+"""Watching orders on the whole stack, while lines are cut and tokens change.
+
+The timer is off in these tests: what arrives was hinted at, or found after a reconnect.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from uuid import UUID
+
+import pytest
+
+from orderbase import AsyncOrderbase, AuthError, FeedEvent, InvalidRequest
+from orderbase._async_orders import AsyncOrders
+from orderbase._feed import Position
+from tests.conftest import Stack
+from tests.sdk.live import PATIENCE, Line, Watching, create_product, open_shop, place
+
+
+@pytest.fixture(scope="module")
+def product(stack: Stack) -> UUID:
+    return create_product(stack, stock=1000)
+
+
+@pytest.fixture
+async def shop(stack: Stack) -> AsyncIterator[AsyncOrderbase]:
+    """A shop with a guest."""
+    async with open_shop(stack) as shop:
+        await shop.auth.sign_in_as_guest()
+        yield shop
+
+
+async def test_each_event_arrives_once_and_in_order(shop: AsyncOrderbase, product: UUID) -> None:
+    after = await shop.orders.position()
+    async with Watching().of(shop, after) as watching:
+        orders = await asyncio.gather(*(place(shop, product) for _ in range(20)))
+        await watching.until_placed(*orders)
+        positions = [Position.parse(event.position) for event in watching.events]
+    assert positions == sorted(set(positions))
+    for order in orders:
+        versions = [event.version for event in watching.events if event.order_id == order.id]
+        assert versions == list(range(1, len(versions) + 1))
+
+
+async def test_another_shopper_hears_nothing(
+    stack: Stack, shop: AsyncOrderbase, product: UUID
+) -> None:
+    async with open_shop(stack) as other:
+        await other.auth.sign_in_as_guest()
+        after = await other.orders.position()
+        async with Watching().of(other, after) as watching:
+            foreign = await place(shop, product)
+            own = await place(other, product)
+            await watching.until_placed(own)
+    assert foreign.id not in {event.order_id for event in watching.events}
+
+
+async def test_staff_hear_everything(stack: Stack, shop: AsyncOrderbase, product: UUID) -> None:
+    environment = stack.environment
+    async with open_shop(stack) as back_office:
+        await back_office.auth.sign_in(
+            email=environment["DEMO_STAFF_EMAIL"], password=environment["DEMO_PASSWORD"]
+        )
+        after = await back_office.orders.position()
+        async with Watching().of(back_office, after) as watching:
+            await watching.until_placed(await place(shop, product))
+
+
+async def test_a_watch_outlives_its_connections(stack: Stack, product: UUID) -> None:
+    line = Line(stack.environment["SUPABASE_URL"])
+    async with (
+        line.open() as url,
+        open_shop(stack) as buyer,
+        open_shop(stack, url) as watcher,
+    ):
+        await buyer.auth.sign_in_as_guest()
+        session = await buyer.supabase.auth.get_session()
+        assert session is not None
+        await watcher.supabase.auth.set_session(session.access_token, session.refresh_token)
+        async with Watching().of(watcher, await watcher.orders.position()) as watching:
+            orders = []
+            for _ in range(5):
+                orders += [await place(buyer, product) for _ in range(3)]
+                line.cut()
+                orders += [await place(buyer, product) for _ in range(3)]
+                await watching.until_placed(*orders)
+    positions = [Position.parse(event.position) for event in watching.events]
+    assert positions == sorted(set(positions))
+    assert watching.placed() == {order.id for order in orders}
+
+
+async def test_a_watch_goes_on_after_the_token_changes(shop: AsyncOrderbase, product: UUID) -> None:
+    async with Watching().of(shop, await shop.orders.position()) as watching:
+        await watching.until_placed(await place(shop, product))
+        for _ in range(3):
+            await shop.supabase.auth.refresh_session()
+            await watching.until_placed(await place(shop, product))
+
+
+async def test_a_watch_ends_when_somebody_else_signs_in(
+    shop: AsyncOrderbase, product: UUID
+) -> None:
+    async with aclosing(shop.orders.watch(after=await shop.orders.position())) as events:
+        await place(shop, product)
+        await anext(events)
+        await shop.auth.sign_in_as_guest()
+        with pytest.raises(AuthError) as end:
+            await asyncio.wait_for(_exhaust(events), PATIENCE)
+    assert end.value.code == "user_changed"
+
+
+async def _exhaust(events: AsyncIterator[FeedEvent]) -> None:
+    async for _ in events:
+        pass
+
+
+async def test_a_later_process_continues_from_the_stored_position(
+    shop: AsyncOrderbase, product: UUID
+) -> None:
+    after = await shop.orders.position()
+    orders = [await place(shop, product) for _ in range(6)]
+    seen: list[UUID] = []
+    async with asyncio.timeout(PATIENCE):
+        while len(seen) < len(orders):
+            async with aclosing(shop.orders.watch(after=after)) as events:
+                event = await anext(events)
+            after = event.position
+            if event.type == "order.placed":
+                seen.append(event.order_id)
+    assert seen == [order.id for order in orders]
+
+
+async def test_watching_one_order_begins_with_its_first_event(
+    shop: AsyncOrderbase, product: UUID
+) -> None:
+    before, order, _ = [await place(shop, product) for _ in range(3)]
+    async with asyncio.timeout(PATIENCE), aclosing(shop.orders.watch(order_id=order.id)) as events:
+        first = await anext(events)
+    assert before.id != first.order_id == order.id
+    assert (first.type, first.version) == ("order.placed", 1)
+
+
+async def test_without_realtime_the_timer_keeps_the_feed_going(
+    stack: Stack, shop: AsyncOrderbase, product: UUID
+) -> None:
+    key = stack.environment["SUPABASE_PUBLISHABLE_KEY"]
+    deaf = AsyncOrders(shop.orders._sender, shop.auth, url="http://127.0.0.1:1", key=key)
+    after = await shop.orders.position()
+    async with aclosing(deaf.watch(after=after, poll_every=0.1)) as events:
+        order = await place(shop, product)
+        async with asyncio.timeout(PATIENCE):
+            assert (await anext(events)).order_id == order.id
+
+
+async def test_a_position_that_is_none_is_refused(shop: AsyncOrderbase) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        await anext(shop.orders.watch(after="yesterday"))
+    assert refusal.value.code == "invalid_position"
