@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from local_stack.postgres.cluster import Cluster
 from local_stack.settings import HOME_VARIABLE, PORTS_FILE, REPOSITORY, Settings
 
 _SUPERVISOR_LOG = "supervisor.log"
+PROGRESS = " ..."
 
 
 def up(home: Path, options: argparse.Namespace) -> None:
@@ -72,7 +74,8 @@ def run(home: Path, options: argparse.Namespace) -> None:
         try:
             asyncio.run(supervisor.run(instance.mark_ready))
         except StackError as error:
-            instance.last_error.write_text(str(error), "utf-8")
+            with suppress(OSError):  # the disk may be what failed
+                instance.last_error.write_text(str(error), "utf-8")
             raise
         print("Stopped.", flush=True)
 
@@ -132,25 +135,29 @@ COMMANDS: dict[str, Callable[[Path, argparse.Namespace], None]] = {
 def _wait(instance: Instance, child: subprocess.Popen[bytes] | None, home: Path) -> None:
     """Show what the starting supervisor says until it is ready."""
     log = home / "logs" / _SUPERVISOR_LOG
-    shown = 0
+    shown: list[str] = []
     while not instance.ready:
         if child is not None and child.poll() is not None:
             raise StackError(_reason(instance, log))
         if child is None and instance.pid is None:
             raise StackError("The stack stopped while it was starting.")
-        text = log.read_text("utf-8", "replace")
-        print(text[shown:], end="", flush=True)
-        shown = len(text)
+        steps = [line for line in _lines(log) if line.endswith(PROGRESS)]
+        print("".join(f"{line}\n" for line in steps[len(shown) :]), end="", flush=True)
+        shown = steps
         time.sleep(0.05)
 
 
 def _reason(instance: Instance, log: Path) -> str:
-    if instance.last_error.exists():
-        return instance.last_error.read_text("utf-8")
-    lines = log.read_text("utf-8", "replace").strip().splitlines()
+    if instance.last_error.exists() and (reason := instance.last_error.read_text("utf-8")):
+        return reason
+    lines = _lines(log)
     return (
         lines[-1].removeprefix("orderbase: ") if lines else "The supervisor ended without a word."
     )
+
+
+def _lines(log: Path) -> list[str]:
+    return [line for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
 
 
 def _print_addresses(settings: Settings) -> None:

@@ -29,7 +29,11 @@ def install(repository: Path, target: Path) -> Path:
     wanted = _fingerprint(source)
     if not stamp.exists() or stamp.read_text() != wanted:
         shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(source / "native", target, symlinks=True)
+        try:
+            shutil.copytree(source / "native", target, symlinks=True)
+        except OSError:
+            shutil.rmtree(target, ignore_errors=True)
+            raise
         _link_libraries(source, target)
         _add_extensions(target / "share" / "postgresql" / "extension")
         stamp.write_text(wanted)

@@ -56,7 +56,8 @@ class Cluster:
             if not self._made.exists():
                 self._initialise()
         except OSError as error:
-            raise StackError(f"Cannot write the database to {self.folder}: {error}") from error
+            reason = _first_line(str(error), "[Errno")
+            raise StackError(f"Cannot write the database to {self.folder}: {reason}") from error
 
     def command(self) -> list[str]:
         """What starts the server in the foreground."""
@@ -71,7 +72,7 @@ class Cluster:
         pid_file = self.data / "postmaster.pid"
         if not pid_file.exists():
             return
-        self._control("stop", "--mode=fast", "--wait", "--timeout=20", check=False)
+        self._execute("pg_ctl", "stop", "--mode=fast", "--wait", "--timeout=20")
         pid_file.unlink(missing_ok=True)
 
     def bootstrap(self) -> None:
@@ -127,16 +128,11 @@ class Cluster:
     def _run(self, program: str, *arguments: str) -> None:
         result = self._execute(program, *arguments)
         if result.returncode != 0:
-            raise StackError(f"{program} failed: {result.stderr.strip() or result.stdout.strip()}")
-
-    def _control(self, *arguments: str, check: bool = True) -> None:
-        result = self._execute("pg_ctl", *arguments)
-        if check and result.returncode != 0:
-            raise StackError(f"pg_ctl {arguments[0]} failed: {result.stderr.strip()}")
+            raise StackError(f"{program} failed: {_first_line(result.stderr, 'FATAL')}")
 
     def _execute(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603 - our own programs and arguments
-            [self._programs / "bin" / program, "-D", self.data, *arguments],
+            [self._programs / "bin" / program, *arguments, "-D", self.data],
             capture_output=True,
             text=True,
             cwd="/",
@@ -152,6 +148,12 @@ def _folder(home: Path) -> Path:
         return home / "postgres"
     name = hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:12]
     return Path("/var/lib/orderbase") / name
+
+
+def _first_line(text: str, marker: str) -> str:
+    """From the marker on, what a person needs to read of a long message."""
+    where = max(text.find(marker), 0)
+    return (text[where:].splitlines() or ["no reason given"])[0][:200]
 
 
 def _write_vault_key(path: Path) -> None:

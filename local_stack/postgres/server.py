@@ -1,4 +1,4 @@
-"""PostgreSQL alone, for as long as a context is open: for tests, and for tools that read the schema."""
+"""PostgreSQL alone, while a context is open: for tests, and for tools that read the schema."""
 
 import signal
 import subprocess

@@ -1,8 +1,10 @@
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from postgrest.exceptions import APIError
+from realtime.types import RealtimePostgresChangesListenEvent
 from supabase import AsyncClient, acreate_client
 
 from tests.conftest import Stack
@@ -81,11 +83,11 @@ async def test_inserts_arrive_live_and_only_ones_own(
     for name, row_filter in (("filtered", f"user_id=eq.{user.id}"), ("all", None)):
         channel = alice.channel(name)
         channel.on_postgres_changes(
-            "INSERT",
+            RealtimePostgresChangesListenEvent.Insert,
             schema="public",
             table="orders",
             filter=row_filter,
-            callback=lambda change, name=name: seen[name].append(change["data"]["record"]["id"]),  # type: ignore[misc]
+            callback=partial(note, seen[name]),
         )
         await subscribed(channel)
     product = new_product()
@@ -99,6 +101,10 @@ async def test_inserts_arrive_live_and_only_ones_own(
     assert seen == {"filtered": [mine["id"]], "all": [mine["id"]]}
     for client in (alice, bob):
         await client.remove_all_channels()
+
+
+def note(seen: list[str], change: Any) -> None:  # noqa: ANN401 - the client's own type
+    seen.append(change["data"]["record"]["id"])
 
 
 async def subscribed(channel: Any) -> None:  # noqa: ANN401 - the client's own type

@@ -46,6 +46,16 @@ async def test_a_hinted_event_is_awaited_until_older_transactions_end() -> None:
     assert all(1.3 <= when < 1.5 for when, _ in seen)
 
 
+async def test_progress_renews_the_patience() -> None:
+    world = World()
+    oldest, old, young = world.begin(), world.begin(), world.begin()
+    world.at(1.0, partial(world.commit, young))
+    world.at(2.5, partial(world.commit, oldest, hinted=False))
+    world.at(3.2, partial(world.commit, old, hinted=False))
+    seen = {position.xid: when for when, position in await follow(world)}
+    assert 2.5 < seen[oldest] < 3.2 < seen[old] == seen[young] < 3.5
+
+
 async def test_an_event_that_stays_away_is_not_asked_for_without_end() -> None:
     world = World()
     old, young = world.begin(), world.begin()

@@ -60,7 +60,7 @@ def start(home: Path, *options: str) -> None:
 
 
 def run_in_foreground(home: Path) -> "subprocess.Popen[str]":
-    process = subprocess.Popen(  # noqa: S603 - our own command
+    process = subprocess.Popen(
         [sys.executable, "-m", "local_stack", "run", "--free-ports", "--fast"],
         cwd=REPOSITORY,
         env=os.environ | {HOME_VARIABLE: str(home)},

@@ -14,6 +14,10 @@ from typing_extensions import NotRequired, TypeAlias
 
 from pydantic import BaseModel, Field, JsonValue
 
+PgCatalogTsvector: TypeAlias = str
+
+PgCatalogXid8: TypeAlias = str
+
 AuthAalLevel: TypeAlias = Literal["aal1", "aal2", "aal3"]
 
 AuthCodeChallengeMethod: TypeAlias = Literal["s256", "plain"]
