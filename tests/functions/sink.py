@@ -2,7 +2,7 @@
 
 import asyncio
 
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 
 class Sink:
@@ -11,14 +11,23 @@ class Sink:
     def __init__(self) -> None:
         self.mails: list[Envelope] = []
         self.connections = 0
-        self.commands: list[str] = []
+        self.logins = 0
         self.answers: dict[str, str] = {}
         """By command: another answer, `hang` to give none, `drop` to hang up."""
         self.port = 0
 
     def protocol(self) -> SMTP:
         self.connections += 1
-        return SMTP(self, hostname="sink.example.com", enable_SMTPUTF8=True, loop=None)
+        return SMTP(
+            self,
+            hostname="sink.example.com",
+            auth_require_tls=False,
+            authenticator=self._log_in,
+        )
+
+    def _log_in(self, *_credentials: object) -> AuthResult:
+        self.logins += 1
+        return AuthResult(success=True)
 
     async def handle_MAIL(  # noqa: N802 - aiosmtpd's name
         self, server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
@@ -39,7 +48,6 @@ class Sink:
         return answer
 
     async def _answer(self, server: SMTP, command: str, usual: str) -> str:
-        self.commands.append(command)
         answer = self.answers.get(command, usual)
         if answer == "hang":
             await asyncio.sleep(30)

@@ -153,7 +153,7 @@ async def test_the_wake_up_is_answered_before_the_work_and_outlives_its_caller(
 
 async def test_a_start_is_a_wake_up_and_a_stop_finishes_the_batch(engine: Engine) -> None:
     async def effect(_job: Job) -> Outcome:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.4)  # longer than uvicorn needs to end
         return Outcome("succeeded")
 
     engine.due = [message(1)]

@@ -261,3 +261,15 @@ async def test_a_stop_ends_a_drain_that_lingers_or_never_was(work: Callable[...,
     worker.wake()
     await asyncio.sleep(0.02)
     await asyncio.wait_for(worker.stop(30), 1)
+
+
+async def test_a_stop_while_the_database_is_sat_out_claims_no_more(
+    engine: Engine, work: Callable[..., Worker]
+) -> None:
+    worker = work()
+    worker._delays = (0.1,)
+    engine.due, engine.faults = [message(1)], [503]
+    worker.wake()
+    await until(lambda: engine.claims() == 1)
+    await worker.stop(5)
+    assert (engine.claims(), engine.results) == (1, [])

@@ -43,8 +43,6 @@ ITEM = {
     "product": {"slug": "cup", "name": "Mug", "price": 300, "currency": "EUR"},
 }  # fmt: skip
 
-# Types that the generator names and does not define.
-UNDEFINED = {"PgCatalogXid8": int, "PgCatalogTsvector": str}
 # What a model makes of a column: the column's type stands for the model's.
 READ_AS = {Money: int, Address: JsonValue, dict[str, JsonValue]: JsonValue}
 # Fields that are no column of the model's own table.
@@ -64,7 +62,7 @@ ROWS: list[tuple[type[BaseModel], type[BaseModel]]] = [
 def test_every_field_is_a_column_of_the_same_type(
     model: type[BaseModel], row: type[BaseModel]
 ) -> None:
-    columns = get_type_hints(row, localns=UNDEFINED)
+    columns = get_type_hints(row)
     for name, field in model.model_fields.items():
         if name not in DERIVED:
             assert field.annotation is not None

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from uuid import UUID
 
 import supabase_auth.errors
+from supabase import AsyncClient
 from supabase_auth.types import AuthChangeEvent, Session
 from supabase_auth.types import User as AuthUser
 
 from orderbase import errors
 from orderbase.models import User
-from supabase import AsyncClient
 
 
 class AsyncAuth:

@@ -6,12 +6,12 @@ from typing import Self
 
 import httpx
 from httpx_aiohttp import HttpxAiohttpClient
+from supabase import AsyncClient, AsyncClientOptions
 
 from orderbase._async_orders import AsyncOrders
 from orderbase._auth import AsyncAuth
 from orderbase._products import AsyncProducts
 from orderbase._send import AsyncSender
-from supabase import AsyncClient, AsyncClientOptions
 
 VERSION = "0.1.0"
 

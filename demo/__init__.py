@@ -1,0 +1,1 @@
+"""A shopper's visit to a running shop, told line by line."""
