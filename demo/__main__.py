@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import aiohttp
-from orderbase import Address, AsyncOrderbase, CatalogueEntry, FeedEvent, Order, OrderbaseError
 from rich.console import Console
 
 from demo.shop import Shop, StoppedError
+from orderbase import Address, AsyncOrderbase, FeedEvent, Order, OrderbaseError, Product
 
 _SECONDS = 30
 _CARD = "pm_card_visa"
@@ -62,7 +62,7 @@ async def visit(shop: Shop, story: Story) -> None:
     await _show_mails(shop, email, story)
 
 
-async def _place(client: AsyncOrderbase, products: list[CatalogueEntry], story: Story) -> Order:
+async def _place(client: AsyncOrderbase, products: list[Product], story: Story) -> Order:
     total = sum((product.price for product in products[1:]), products[0].price)
     story.tell("Ordering: " + ", ".join(f"{item.name} ({item.price})" for item in products) + ".")
     address = Address(

@@ -29,14 +29,8 @@ class Shop:
         Raises:
             StoppedError: none runs.
         """
-        command = [sys.executable, "-m", "local_stack"]
-        for step in ("status", "env"):
-            result = subprocess.run(  # noqa: S603 - our own command
-                [*command, step], capture_output=True, text=True, check=False
-            )
-            if result.returncode != 0:
-                raise StoppedError(f"{result.stderr.strip()} Start the shop: make up.")
-        lines = dotenv_values(stream=StringIO(result.stdout))
+        _stack("status")
+        lines = dotenv_values(stream=StringIO(_stack("env")))
         return cls(
             url=lines["SUPABASE_URL"] or "",
             key=lines["SUPABASE_PUBLISHABLE_KEY"] or "",
@@ -47,7 +41,18 @@ class Shop:
         """What the inbox holds for the address, oldest first."""
         async with (
             aiohttp.ClientSession(raise_for_status=True) as session,
-            session.get(f"{self.mail_url}/api/v1/search", params={"query": f"to:{email}"}) as answer,
+            session.get(
+                f"{self.mail_url}/api/v1/search", params={"query": f"to:{email}"}
+            ) as answer,
         ):
             found: list[dict[str, Any]] = (await answer.json())["messages"]
         return sorted(found, key=lambda mail: str(mail["Created"]))
+
+
+def _stack(command: str) -> str:
+    result = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "local_stack", command], capture_output=True, text=True, check=False
+    )
+    if result.returncode != 0:
+        raise StoppedError(f"{result.stderr.strip()} Start the shop: make up.")
+    return result.stdout

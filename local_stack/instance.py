@@ -91,11 +91,16 @@ class Instance:
 
 def _is_alive(pid: int) -> bool:
     try:
-        return os.waitpid(pid, os.WNOHANG) == (0, 0)
-    except ChildProcessError:
-        pass
-    try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    return True
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether it has ended and only waits for its parent to notice (Linux says so in /proc)."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2]
+    except OSError:
+        return False
+    return state.split()[0] == "Z"

@@ -55,9 +55,9 @@ class Queue:
         return await self.database.call(f"finish_{self.name}", {"results": list(results)})
 
     def result(self, job: Job, outcome: Outcome) -> Row:
-        """The row that reports this outcome; an error stands where either verb looks for it."""
+        """The row that reports this outcome."""
         identity = {name: job[name] for name in ("message_id", "reads", *self.receipt)}
         row = identity | {"outcome": outcome.status, "data": dict(outcome.data)}
         if outcome.error:
-            row["error"] = row["data"]["error"] = outcome.error[:_MAX_ERROR]
+            row["error"] = outcome.error[:_MAX_ERROR]
         return row

@@ -93,6 +93,7 @@ declare
   id text := 'wake_' || gen_random_uuid();
   sent_at bigint := extract(epoch from clock_timestamp());
   body jsonb := jsonb_build_object('queue', queue);
+  secret text;
 begin
   select private.secret('functions_url') || path into address
   from private.queues
@@ -102,6 +103,10 @@ begin
   then
     return;
   end if;
+  secret := private.secret('webhook_secret');
+  if secret is null then
+    raise exception 'the Vault has no webhook_secret';
+  end if;
   perform net.http_post(
     url := address,
     body := body,
@@ -110,7 +115,7 @@ begin
       'webhook-id', id,
       'webhook-timestamp', sent_at::text,
       'webhook-signature',
-      private.sign_webhook(id, sent_at, body::text, private.secret('webhook_secret'))
+      private.sign_webhook(id, sent_at, body::text, secret)
     ),
     timeout_milliseconds := 5000
   );

@@ -99,6 +99,12 @@ as $$
 declare
   paid public.payments;
 begin
+  if (data ->> 'amount')::bigint is distinct from subject.total
+    or data ->> 'currency' is distinct from subject.currency
+  then
+    raise exception 'charged % % for an order of % %',
+      data ->> 'amount', data ->> 'currency', subject.total, subject.currency;
+  end if;
   insert into public.payments (order_id, user_id, provider, reference, status, amount, currency)
   values (
     subject.id, subject.user_id, data ->> 'provider', data ->> 'reference', 'succeeded',
@@ -107,7 +113,7 @@ begin
   if subject.total > 0 then
     insert into public.payment_entries (payment_id, order_id, kind, amount, currency, reference)
     values (
-      paid.id, subject.id, 'charge', (data ->> 'amount')::bigint, data ->> 'currency', paid.reference);
+      paid.id, subject.id, 'charge', subject.total, subject.currency, paid.reference);
   end if;
   perform private.move_order(subject.id, 'paid');
 end
@@ -179,7 +185,7 @@ begin
   update private.order_steps
   set state = case result ->> 'outcome' when 'retry' then state else result ->> 'outcome' end,
     failures = failures + (result ->> 'outcome' = 'retry')::integer,
-    last_error = coalesce(data ->> 'error', last_error)
+    last_error = coalesce(result ->> 'error', last_error)
   where key = result ->> 'key' and order_id = subject.id and state = 'started'
   returning * into intent;
   if intent.key is null then
@@ -229,7 +235,7 @@ begin
 end
 $$;
 comment on function engine.finish_orders(jsonb) is
-'Record outcomes. results: [{message_id, reads, order_id, step, key, outcome, data}] with outcome
+'Record outcomes. results: [{message_id, reads, order_id, step, key, outcome, data, error?}] with outcome
 succeeded, failed (a definite no) or retry (nothing is known, or a passing fault).
 Each row: message_id and status: finished, retried, lost (another worker owns it now), error.';
 

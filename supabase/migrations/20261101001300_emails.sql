@@ -174,7 +174,8 @@ end
 $$;
 comment on function engine.finish_emails(jsonb) is
 'Record what became of mails. results: [{message_id, reads, order_id, email_id, outcome, error?}] with
-outcome sent, failed (refused for good), retry (a passing fault), settled (nothing was sent).
+outcome sent, failed (refused for good), unknown (no answer after it was handed over), retry (a passing
+fault), settled (nothing was sent).
 Each row: message_id and status: finished, retried, lost (another worker owns it now), error.';
 
 grant execute on function engine.claim_emails(), engine.finish_emails(jsonb) to service_role;

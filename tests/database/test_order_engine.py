@@ -140,7 +140,7 @@ def test_an_unknown_outcome_is_tried_again_later_with_its_failures_counted(
 ) -> None:
     order = shopper.place(lines(new_product()))
     [job] = claim(engine)
-    retry = {"outcome": "retry", "data": {"error": "timed out"}}
+    retry = {"outcome": "retry", "error": "timed out"}
     assert finish(engine, job | retry) == ["retried"]
     assert claim(engine) == []
     make_visible(owner, "orders")
