@@ -25,6 +25,21 @@ def _seconds(text: object) -> object:
 
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 
+_SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+
+
+def _bytes(text: object) -> object:
+    """A size as the official CLI writes it ("500KB", "50MiB": both binary), in bytes."""
+    if not isinstance(text, str):
+        return text
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kmgt]?)(?:i?b)?", text.lower())
+    if match is None:
+        raise ValueError("not a size such as 500KB or 50MiB")
+    return int(float(match[1]) * _SIZES[match[2]])
+
+
+Bytes = Annotated[int, BeforeValidator(_bytes), Field(ge=0)]
+
 
 class Api(BaseModel):
     """How PostgREST exposes the database."""
@@ -88,6 +103,21 @@ class Auth(BaseModel):
     email: AuthEmail = AuthEmail()
 
 
+class StorageBucket(BaseModel):
+    """A bucket that exists from the start."""
+
+    public: bool = False
+    file_size_limit: Bytes | None = None
+    allowed_mime_types: list[str] = []
+
+
+class Storage(BaseModel):
+    """How large files may be, and the buckets that are always there."""
+
+    file_size_limit: Bytes = 50 << 20
+    buckets: dict[str, StorageBucket] = {}
+
+
 class Config(BaseModel):
     """`supabase/config.toml`: one file for the embedded stack, Docker and a hosted project."""
 
@@ -95,6 +125,7 @@ class Config(BaseModel):
     api: Api = Api()
     db: Db = Db()
     auth: Auth = Auth()
+    storage: Storage = Storage()
 
     @classmethod
     def read(cls, path: Path) -> "Config":

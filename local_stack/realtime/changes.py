@@ -17,7 +17,7 @@ from local_stack.realtime.events import (
     fragments,
     refusal_json,
 )
-from local_stack.realtime.pgoutput import Change, Decoder, Relation
+from local_stack.realtime.pgoutput import Change, Decoder, Relation, Transaction
 from local_stack.realtime.replication import open_stream
 from local_stack.realtime.subscriptions import (
     Subscriber,
@@ -26,7 +26,18 @@ from local_stack.realtime.subscriptions import (
 )
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+_SETTLING = 0.001
 
+# A commit is in the stream a moment before it is visible to others. The stream tells 32 of an
+# id's 64 bits; the others are those that bring it nearest to the ids in use.
+_SETTLED = """
+select pg_visible_in_snapshot(
+  (%(id)s + 4294967296 * round((pg_snapshot_xmax(snapshot)::text::bigint - %(id)s) / 4294967296.0))
+    ::text::xid8,
+  snapshot
+)
+from pg_current_snapshot() as s (snapshot)
+"""
 _FILTERS = "select realtime.filters_hold(%(role)s, %(conditions)s::jsonb, false)"
 _VISIBLE = """
 select realtime.visible_to(%(role)s, %(claims)s::text[], %(oid)s::oid::regclass,
@@ -49,6 +60,7 @@ class ChangeFeed:
         self._catalog = Catalog(database)
         self._index = index
         self._views: dict[int, dict[str, TableView | None]] = {}
+        self._settled: Transaction | None = None
         self.live = asyncio.Event()
         """Set while every change that is committed from now on will be seen."""
 
@@ -79,7 +91,17 @@ class ChangeFeed:
                     # Sent again after any DDL or grant on the table.
                     self._views.pop(decoded.oid, None)
                 elif decoded and (found := self._index.matches(decoded)):
+                    await self._settle(decoded.transaction)
                     await self._deliver(decoded, found)
+
+    async def _settle(self, transaction: Transaction) -> None:
+        """Wait until the change is visible: who is told of it may read it at once."""
+        while transaction != self._settled:
+            ((visible,),) = await self._database.rows(_SETTLED, {"id": transaction.id})
+            if visible:
+                self._settled = transaction
+            else:
+                await asyncio.sleep(_SETTLING)
 
     async def _deliver(self, change: Change, found: list[Subscription]) -> None:
         by_role: defaultdict[str, _Audience] = defaultdict(dict)

@@ -116,7 +116,7 @@ def fragments(view: TableView, row: Row, composed: Mapping[tuple[str, str], str]
 
 
 def _head(change: Change) -> Iterable[str]:
-    at = change.committed_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    at = change.transaction.committed_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return (
         f'"schema":{json.dumps(change.relation.schema)}',
         f'"table":{json.dumps(change.relation.name)}',

@@ -26,6 +26,15 @@ class Relation:
 
 
 @dataclass(frozen=True, slots=True)
+class Transaction:
+    """The committed transaction that made a change."""
+
+    id: int
+    """32 bits, as in `xmin`."""
+    committed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One row inserted, updated or deleted by a committed transaction."""
 
@@ -35,7 +44,7 @@ class Change:
     """Empty for DELETE."""
     old: Row
     """The replica identity before the change; empty for INSERT."""
-    committed_at: datetime
+    transaction: Transaction
 
     @property
     def row(self) -> Row:
@@ -48,7 +57,7 @@ class Decoder:
 
     def __init__(self) -> None:
         self._relations: dict[int, Relation] = {}
-        self._committed_at = _EPOCH
+        self._transaction = Transaction(0, _EPOCH)
 
     def decode(self, message: bytes) -> Change | Relation | None:
         """A change, a table whose description is new, or None for all other messages.
@@ -71,8 +80,8 @@ class Decoder:
         return None
 
     def _begin(self, reader: "_Reader") -> None:
-        _final_lsn, microseconds = reader.take("!qq")
-        self._committed_at = _EPOCH + timedelta(microseconds=microseconds)
+        _final_lsn, microseconds, id_ = reader.take("!qqI")
+        self._transaction = Transaction(id_, _EPOCH + timedelta(microseconds=microseconds))
 
     def _relation(self, reader: "_Reader") -> Relation:
         (oid,) = reader.take("!I")
@@ -92,7 +101,7 @@ class Decoder:
     def _insert(self, reader: "_Reader") -> Change:
         relation = self._named(reader)
         reader.byte()
-        return Change(relation, "INSERT", reader.row(relation), {}, self._committed_at)
+        return Change(relation, "INSERT", reader.row(relation), {}, self._transaction)
 
     def _update(self, reader: "_Reader") -> Change:
         relation = self._named(reader)
@@ -105,14 +114,14 @@ class Decoder:
         new = old | reader.row(relation) if kind == _OLD_ROW else reader.row(relation)
         # The old key is sent only if it changed.
         return Change(
-            relation, "UPDATE", new, old or _identity(new, relation, _OLD_KEY), self._committed_at
+            relation, "UPDATE", new, old or _identity(new, relation, _OLD_KEY), self._transaction
         )
 
     def _delete(self, reader: "_Reader") -> Change:
         relation = self._named(reader)
         kind = reader.byte()
         old = _identity(reader.row(relation), relation, kind)
-        return Change(relation, "DELETE", {}, old, self._committed_at)
+        return Change(relation, "DELETE", {}, old, self._transaction)
 
     def _named(self, reader: "_Reader") -> Relation:
         return self._relations[reader.take("!I")[0]]

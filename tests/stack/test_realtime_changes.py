@@ -4,16 +4,19 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from typing import LiteralString
 
 import psycopg
 import pytest
 import pytest_asyncio
 
+from local_stack.postgres.cluster import SUPERUSER
 from local_stack.settings import Settings
 from tests.stack.realtime_kit import (
     Message,
     Table,
     connect,
+    eventually,
     plain_client,
     serve,
     token,
@@ -409,3 +412,41 @@ async def test_changes_keep_the_order_of_commits(
         rows = "insert into TABLE select n, %s, 'x' from generate_series(1, 500) n"
         await asyncio.to_thread(notes.run, rows, ALICE)
         assert [(await client.change())["record"]["id"] for _ in range(500)] == [*range(1, 501)]
+
+
+async def test_a_change_is_told_when_it_is_visible_and_not_before(
+    url: str, bare_settings: Settings, db: psycopg.Connection
+) -> None:
+    """A commit that waits for a standby is in the stream, but nobody can read its rows yet."""
+    table = Table.create(db, "id int primary key", rls=False)
+    admin = psycopg.connect(bare_settings.database_url(SUPERUSER), autocommit=True)
+    with admin, connect(bare_settings) as writer:
+        async with plain_client(url, bare_settings) as client:
+            await client.listen("room", table.entry())
+            waiting = Table(writer, table.name)
+            _set_standby(admin, "nobody")
+            writing = asyncio.create_task(
+                asyncio.to_thread(waiting.run, "insert into TABLE values (1)")
+            )
+            try:
+                await eventually(lambda: _holds(admin, _WAITS_FOR_STANDBY))
+                await eventually(lambda: _holds(admin, _STREAM_HAS_ALL))
+                assert await client.is_silent()
+            finally:
+                _set_standby(admin, "")
+                await writing
+            assert (await client.change())["record"] == {"id": 1}
+
+
+_WAITS_FOR_STANDBY = "select exists (select from pg_stat_activity where wait_event = 'SyncRep')"
+_STREAM_HAS_ALL = "select bool_and(sent_lsn >= pg_current_wal_flush_lsn()) from pg_stat_replication"
+
+
+def _holds(db: psycopg.Connection, query: LiteralString) -> bool:
+    row = db.execute(query).fetchone()
+    return bool(row and row[0])
+
+
+def _set_standby(admin: psycopg.Connection, name: LiteralString) -> None:
+    admin.execute(f"alter system set synchronous_standby_names = '{name}'")
+    admin.execute("select pg_reload_conf()")
