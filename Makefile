@@ -23,7 +23,7 @@ setup: .venv/.stamp node_modules/.stamp ## Install what is missing (up, test and
 
 node_modules/.stamp: package.json package-lock.json
 	@command -v node > /dev/null || { echo "orderbase: Node is not installed. Install Node 20 or newer."; exit 1; }
-	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)' || { echo "orderbase: Node 20 or newer is needed; this is $$(node --version)."; exit 1; }
+	@node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' || { echo "orderbase: Node 20 or newer is needed; this is $$(node --version)."; exit 1; }
 	@echo "Installing PostgreSQL, PostgREST and the Supabase CLI from npm ..."
 	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
@@ -54,6 +54,7 @@ env: ## Print addresses and keys as dotenv lines
 	@$(RUN) env
 
 demo: ## Place an order on the running shop and watch it live
+	@test -x $(BIN)/python || { echo "orderbase: the shop was never started. Start it: make up."; exit 1; }
 	@$(BIN)/python -m demo
 
 test: setup ## Run every test
