@@ -34,7 +34,7 @@ async def open_stream(url: str) -> AsyncIterator["ReplicationStream"]:
     try:
         slot = f"realtime_{secrets.token_hex(8)}"
         await connection.execute(
-            f"CREATE_REPLICATION_SLOT {slot} TEMPORARY LOGICAL pgoutput".encode()
+            f"CREATE_REPLICATION_SLOT {slot} TEMPORARY LOGICAL pgoutput (SNAPSHOT 'nothing')".encode()
         )
         yield await _start(connection.pgconn, slot)
     finally:

@@ -6,6 +6,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from local_stack.realtime.subscriptions import ANY
 
+_MAX_CHANGES = 100
 _MAX_WAIT = 20_000
 
 Text = Annotated[str, BeforeValidator(lambda value: value or "")]
@@ -68,7 +69,7 @@ class ChannelOptions(BaseModel):
     broadcast: BroadcastOptions | None = None
     presence: PresenceOptions | None = None
     private: bool | None = None
-    postgres_changes: list[dict[str, Any]] | None = None
+    postgres_changes: list[dict[str, Any]] | None = Field(default=None, max_length=_MAX_CHANGES)
     postgres_changes_options: ChangesOptions | None = None
 
 

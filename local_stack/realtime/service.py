@@ -11,7 +11,7 @@ from local_stack.realtime.changes import ChangeFeed
 from local_stack.realtime.channel import Channel
 from local_stack.realtime.connection import Connection
 from local_stack.realtime.database import Database
-from local_stack.realtime.subscribing import SubscriptionCheck
+from local_stack.realtime.subscribing import SubscriptionCheck, SubscriptionRefusedError
 from local_stack.realtime.subscriptions import SubscriptionIndex
 from local_stack.realtime.topics import Topics
 from local_stack.settings import Settings
@@ -67,6 +67,9 @@ class Service:
             except psycopg.OperationalError:
                 await asyncio.sleep(_RETRY_PAUSE)
                 continue
+            except SubscriptionRefusedError:
+                self.index.remove(channel)
+                raise
             if self._feed.live.is_set() and role == channel.credentials.role:
                 self.index.replace(channel, subscriptions)
                 return

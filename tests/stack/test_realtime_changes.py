@@ -317,6 +317,34 @@ async def test_what_cannot_be_subscribed_to_is_said(
         assert reason in told["message"]
 
 
+async def test_only_roles_of_the_api_may_subscribe(
+    url: str, bare_settings: Settings, notes: Table
+) -> None:
+    async with plain_client(url, bare_settings) as client:
+        for role in ("postgres", "no_such_role"):
+            stranger = token(bare_settings, ALICE, role=role)
+            told = await client.listen(role, notes.entry(), access_token=stranger)
+            assert f'role "{role}" is not permitted' in told["message"]
+
+
+async def test_a_subscription_that_a_new_token_may_not_have_ends(
+    url: str, bare_settings: Settings, db: psycopg.Connection
+) -> None:
+    table = Table.create(db, "id int primary key, hidden int", rls=False)
+    table.run("revoke select on TABLE from anon")
+    table.run("grant select (id) on TABLE to anon")
+    async with plain_client(url, bare_settings) as client:
+        user = token(bare_settings, ALICE)
+        await client.listen("room", table.entry(filter="hidden=eq.1"), access_token=user)
+        guest = {"access_token": bare_settings.keys.anon_key}
+        await client.send("realtime:room", "access_token", guest)
+        assert "invalid column for filter hidden" in (await client.until("system"))["message"]
+        await client.listen("other", table.entry())
+        table.run("insert into TABLE values (1, 1)")
+        assert (await client.receive())["topic"] == "realtime:other"
+        assert await client.is_silent()
+
+
 async def test_a_join_that_waits_is_answered_when_the_changes_flow(
     url: str, bare_settings: Settings, db: psycopg.Connection, notes: Table
 ) -> None:

@@ -92,6 +92,7 @@ async def test_only_realtime_topics_can_be_joined(url: str, bare_settings: Setti
     [
         ({"private": True}, "PrivateChannelsNotSupported"),
         ({"postgres_changes": "all"}, "InvalidJoinPayload: config.postgres_changes"),
+        ({"postgres_changes": [{}] * 101}, "InvalidJoinPayload: config.postgres_changes"),
         ({"postgres_changes": [{"event": "TRUNCATE"}]}, "InvalidJoinPayload: event"),
         ({"presence": {"enabled": []}}, "InvalidJoinPayload: config.presence.enabled"),
         (7, "InvalidJoinPayload: config"),
