@@ -25,7 +25,7 @@ node_modules/.stamp: package.json package-lock.json
 	@command -v node > /dev/null || { echo "orderbase: Node is not installed. Install Node 20 or newer."; exit 1; }
 	@node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' || { echo "orderbase: Node 20 or newer is needed; this is $$(node --version)."; exit 1; }
 	@echo "Installing PostgreSQL, PostgREST and the Supabase CLI from npm ..."
-	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 lock: ## Pin the newest allowed Python packages, with hashes

@@ -33,9 +33,8 @@ async def open_stream(url: str) -> AsyncIterator["ReplicationStream"]:
     )
     try:
         slot = f"realtime_{secrets.token_hex(8)}"
-        await connection.execute(
-            f"CREATE_REPLICATION_SLOT {slot} TEMPORARY LOGICAL pgoutput (SNAPSHOT 'nothing')".encode()
-        )
+        create = f"CREATE_REPLICATION_SLOT {slot} TEMPORARY LOGICAL pgoutput (SNAPSHOT 'nothing')"
+        await connection.execute(create.encode())
         yield await _start(connection.pgconn, slot)
     finally:
         await connection.close()
