@@ -9,7 +9,7 @@ from multidict import CIMultiDict
 
 from local_stack import auth, realtime
 from local_stack.ports import HOST
-from local_stack.proxy import Upstream, passed_on
+from local_stack.proxy import UNTYPED, Upstream, passed_on
 from local_stack.settings import Settings
 from local_stack.tokens import Tokens
 
@@ -44,6 +44,7 @@ def create_app(settings: Settings, session: aiohttp.ClientSession) -> web.Applic
     """The gateway; `session` is what it calls PostgREST and the functions with."""
     tokens = Tokens(settings.keys)
     app = web.Application(middlewares=[_cross_origin])
+    app.on_response_prepare.append(_finish_headers)
     rest = Upstream(session, settings.rest_url, "PostgREST")
     functions = Upstream(session, settings.functions_url, "The functions process")
     app.router.add_route("*", "/rest/v1{path:(/.*)?}", _forward(rest, tokens))
@@ -77,18 +78,21 @@ def _not_implemented(name: str) -> Handler:
 
 @web.middleware
 async def _cross_origin(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Any origin may call: rights come from tokens, which no browser sends by itself."""
+    """Answers a browser that asks first, and routing errors in JSON."""
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
         return web.Response(status=204, headers=_preflight(request))
-    cors = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": _EXPOSED}
-    request["cors"] = cors
     try:
-        response = await handler(request)
+        return await handler(request)
     except web.HTTPException as error:
-        response = _error(error)
-    if not response.prepared:
-        response.headers.update(cors)
-    return response
+        return _error(error)
+
+
+async def _finish_headers(_: web.Request, response: web.StreamResponse) -> None:
+    """Any origin may read the answer: rights come from tokens, which no browser sends by itself."""
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Access-Control-Expose-Headers"] = _EXPOSED
+    if response.get(UNTYPED):
+        response.headers.popall("Content-Type", None)
 
 
 def _error(error: web.HTTPException) -> web.Response:
@@ -100,7 +104,6 @@ def _error(error: web.HTTPException) -> web.Response:
 
 def _preflight(request: web.Request) -> dict[str, str]:
     return {
-        "Access-Control-Allow-Origin": "*",
         "Access-Control-Allow-Methods": "GET, HEAD, PUT, PATCH, POST, DELETE, OPTIONS",
         "Access-Control-Allow-Headers": request.headers.get("Access-Control-Request-Headers", "*"),
         "Access-Control-Max-Age": "3600",

@@ -24,6 +24,8 @@ _HOP_BY_HOP = frozenset(
     }
 )
 _BUFFER_BYTES = 64 * 1024
+UNTYPED = "untyped"
+"""Set on a response that must not get aiohttp's default Content-Type."""
 
 
 class Upstream:
@@ -56,9 +58,11 @@ class Upstream:
 async def _relay(request: web.Request, answer: aiohttp.ClientResponse) -> web.StreamResponse:
     headers = passed_on(answer.headers.items())
     if answer.content_length is not None and answer.content_length <= _BUFFER_BYTES:
-        return web.Response(status=answer.status, headers=headers, body=await answer.read())
+        whole = web.Response(status=answer.status, headers=headers, body=await answer.read())
+        whole[UNTYPED] = "Content-Type" not in headers
+        return whole
     response = web.StreamResponse(status=answer.status, headers=headers)
-    response.headers.update(request.get("cors", {}))
+    response[UNTYPED] = "Content-Type" not in headers
     await response.prepare(request)
     async for chunk in answer.content.iter_chunked(_BUFFER_BYTES):
         await response.write(chunk)

@@ -71,7 +71,7 @@ class ChangeFeed:
             try:
                 await self._follow(on_live)
             except (psycopg.Error, OSError, ValueError, KeyError, struct.error) as error:
-                _log.warning("the change stream is down: %s", str(error).strip())
+                _log.warning("the change stream is down: %s", str(error).partition("\n")[0])
             if self.live.is_set():
                 self.live.clear()
                 on_lost()

@@ -21,7 +21,11 @@ from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 PASSWORD = "correct horse 1"  # noqa: S105 - of accounts that live as long as a test
 NEVER_REACHED = AuthRateLimit(
-    anonymous_users=10**6, token_refresh=10**6, sign_in_sign_ups=10**6, token_verifications=10**6
+    email_sent=10**6,
+    anonymous_users=10**6,
+    token_refresh=10**6,
+    sign_in_sign_ups=10**6,
+    token_verifications=10**6,
 )
 
 

@@ -78,6 +78,12 @@ class Table:
         """Run a statement in which TABLE stands for its name, and commit."""
         self.db.execute(re.sub(r"\bTABLE\b", self.name, statement).encode(), values)
 
+    def count(self) -> int:
+        """How many rows are visible now."""
+        row = self.db.execute(f"select count(*) from {self.name}".encode()).fetchone()
+        assert row
+        return int(row[0])
+
     def entry(self, event: str = "*", **more: Any) -> Message:  # noqa: ANN401 - filter, select
         """What subscribes to its changes."""
         return {"event": event, "schema": "public", "table": self.name, **more}

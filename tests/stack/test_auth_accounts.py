@@ -100,7 +100,7 @@ async def test_a_weak_password_is_refused_with_its_reasons(bare_settings: Settin
 
 
 async def test_a_password_beyond_bcrypts_limit_is_refused(auth: AuthServer) -> None:
-    for password, status in [("ä" * 36, 200), ("ä" * 36 + "a", 422)]:
+    for password, status in [("ä" * 36, 200), ("ä" * 36 + "a", 400)]:
         credentials = {"email": new_email(), "password": password}
         assert (await auth.call("POST", "/signup", credentials)).status == status
 
@@ -123,7 +123,7 @@ async def test_closed_doors_say_so(bare_settings: Settings) -> None:
         settings = (await auth.call("GET", "/settings")).body
         assert settings["disable_signup"] is True
         assert settings["external"]["anonymous_users"] is False
-    async with serve_auth(bare_settings, Auth(email=AuthEmail(enable_signup=False))) as auth:
+    async with serve_auth(bare_settings, Auth(email=AuthEmail(enabled=False))) as auth:
         refused = await auth.call("POST", "/signup", credentials)
         assert refused.refusal == (400, "email_provider_disabled")
         refused = await auth.call("POST", "/token?grant_type=password", credentials)

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from local_stack.settings import Settings
+from local_stack.signing import SigningKey
 from local_stack.tokens import Tokens, now
 from tests.stack.auth_server import AuthServer, serve_auth
 
@@ -100,7 +101,7 @@ async def test_forged_tokens_are_refused(auth: AuthServer, session: dict[str, An
 
 
 def _public_pem(settings: Settings) -> bytes:
-    key = Tokens(settings.keys)._public
+    key = SigningKey.parse(settings.keys.signing_key).private.public_key()
     pem: bytes = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return pem
 

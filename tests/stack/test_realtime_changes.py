@@ -1,6 +1,7 @@
 """Changes of the database reach those, and only those, who may see them."""
 
 import asyncio
+import threading
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
@@ -446,24 +447,34 @@ async def test_a_change_is_told_when_it_is_visible_and_not_before(
     url: str, bare_settings: Settings, db: psycopg.Connection
 ) -> None:
     """A commit that waits for a standby is in the stream, but nobody can read its rows yet."""
-    table = Table.create(db, "id int primary key", rls=False)
+    table = Table.create(db, "id serial primary key", rls=False)
     admin = psycopg.connect(bare_settings.database_url(SUPERUSER), autocommit=True)
     with admin, connect(bare_settings) as writer:
         async with plain_client(url, bare_settings) as client:
             await client.listen("room", table.entry())
-            waiting = Table(writer, table.name)
+            seen_waiting = threading.Event()
             _set_standby(admin, "nobody")
             writing = asyncio.create_task(
-                asyncio.to_thread(waiting.run, "insert into TABLE values (1)")
+                asyncio.to_thread(_insert_until, seen_waiting, Table(writer, table.name))
             )
             try:
                 await eventually(lambda: _holds(admin, _WAITS_FOR_STANDBY))
                 await eventually(lambda: _holds(admin, _STREAM_HAS_ALL))
+                visible = table.count()
+                for id_ in range(1, visible + 1):
+                    assert (await client.change())["record"] == {"id": id_}
                 assert await client.is_silent()
             finally:
+                seen_waiting.set()
                 _set_standby(admin, "")
                 await writing
-            assert (await client.change())["record"] == {"id": 1}
+            assert (await client.change())["record"] == {"id": visible + 1}
+
+
+def _insert_until(stop: threading.Event, table: Table) -> None:
+    """The server takes up the setting when it likes: only then does a commit wait."""
+    while not stop.wait(0.005):
+        table.run("insert into TABLE default values")
 
 
 _WAITS_FOR_STANDBY = "select exists (select from pg_stat_activity where wait_event = 'SyncRep')"
