@@ -82,9 +82,11 @@ def run(home: Path, options: argparse.Namespace) -> None:
 
 def host(home: Path, _: argparse.Namespace) -> None:
     """Run the stack's own services; the supervisor starts this."""
-    from local_stack import host as services  # noqa: PLC0415 - the only command that needs them
+    import uvloop  # noqa: PLC0415 - the only command that needs these
 
-    asyncio.run(services.run(home))
+    from local_stack import host as services  # noqa: PLC0415
+
+    uvloop.run(services.run(home))
 
 
 def down(home: Path, _: argparse.Namespace) -> None:

@@ -1,6 +1,7 @@
 """Passes a request on to another server and streams the answer back."""
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 import aiohttp
 from aiohttp import web
@@ -24,6 +25,7 @@ _HOP_BY_HOP = frozenset(
     }
 )
 _BUFFER_BYTES = 64 * 1024
+T = TypeVar("T", bound=web.StreamResponse)
 UNTYPED = "untyped"
 """Set on a response that must not get aiohttp's default Content-Type."""
 
@@ -57,16 +59,21 @@ class Upstream:
 
 async def _relay(request: web.Request, answer: aiohttp.ClientResponse) -> web.StreamResponse:
     headers = passed_on(answer.headers.items())
-    if answer.content_length is not None and answer.content_length <= _BUFFER_BYTES:
-        whole = web.Response(status=answer.status, headers=headers, body=await answer.read())
-        whole[UNTYPED] = "Content-Type" not in headers
-        return whole
-    response = web.StreamResponse(status=answer.status, headers=headers)
-    response[UNTYPED] = "Content-Type" not in headers
+    start = await answer.content.readany()
+    if answer.content.at_eof():
+        # Head and body in one packet: most answers are small.
+        return _untyped(web.Response(status=answer.status, headers=headers, body=start), headers)
+    response = _untyped(web.StreamResponse(status=answer.status, headers=headers), headers)
     await response.prepare(request)
+    await response.write(start)
     async for chunk in answer.content.iter_chunked(_BUFFER_BYTES):
         await response.write(chunk)
     await response.write_eof()
+    return response
+
+
+def _untyped(response: T, headers: CIMultiDict[str]) -> T:
+    response[UNTYPED] = "Content-Type" not in headers
     return response
 
 
