@@ -17,7 +17,14 @@ from local_stack.errors import StackError
 from local_stack.instance import Instance
 from local_stack.ports import Ports
 from local_stack.postgres.cluster import Cluster
-from local_stack.settings import HOME_VARIABLE, PORTS_FILE, REPOSITORY, Settings
+from local_stack.settings import (
+    CACHE,
+    DEFAULT_HOME,
+    HOME_VARIABLE,
+    PORTS_FILE,
+    REPOSITORY,
+    Settings,
+)
 
 _SUPERVISOR_LOG = "supervisor.log"
 PROGRESS = " ..."
@@ -67,9 +74,9 @@ def run(home: Path, options: argparse.Namespace) -> None:
     with instance.hold():
         ports = Ports.free() if options.free_ports else Ports.from_environment()
         ports.require_free()
-        ports.save(home / PORTS_FILE)
-        settings = Settings.load(home, ports, durable=not options.fast)
         report = partial(print, flush=True)
+        settings = _settings(home, ports, fast=options.fast)
+        settings.save()
         supervisor = Supervisor(settings, report, options.without)
         try:
             asyncio.run(supervisor.run(instance.mark_ready))
@@ -78,6 +85,14 @@ def run(home: Path, options: argparse.Namespace) -> None:
                 instance.last_error.write_text(str(error), "utf-8")
             raise
         print("Stopped.", flush=True)
+
+
+def _settings(home: Path, ports: Ports, *, fast: bool) -> Settings:
+    if not fast:
+        return Settings.load(home, ports)
+    from local_stack.postgres.server import template  # noqa: PLC0415 - only for tests
+
+    return Settings.load(home, ports, durable=False, template=template())
 
 
 def host(home: Path, _: argparse.Namespace) -> None:
@@ -119,7 +134,11 @@ def reset(home: Path, _: argparse.Namespace) -> None:
     Instance(home).stop()
     if (home / PORTS_FILE).exists():
         Cluster(Settings.of_home(home)).remove()
-    shutil.rmtree(home, ignore_errors=True)
+    for path in home.glob("*"):
+        if path.is_dir() and path != REPOSITORY / CACHE:
+            shutil.rmtree(path)
+        elif path.is_file():
+            path.unlink()
     print("All data is deleted.")
 
 
@@ -197,9 +216,9 @@ def main() -> int:
                 choices=["functions", "payments"],
                 help="leave this process to you, to run it in a debugger",
             )
-            added.add_argument("--fast", action="store_true", help="skip fsync: only for tests")
+            added.add_argument("--fast", action="store_true", help="for tests: not safe, but quick")
     options = parser.parse_args()
-    home = Path(os.environ.get(HOME_VARIABLE) or REPOSITORY / ".orderbase").resolve()
+    home = Path(os.environ.get(HOME_VARIABLE) or REPOSITORY / DEFAULT_HOME).resolve()
     try:
         COMMANDS[options.command](home, options)
     except StackError as error:

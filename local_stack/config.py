@@ -74,16 +74,65 @@ class AuthRateLimit(BaseModel):
     token_verifications: int = 30
 
 
-class AuthEmail(BaseModel):
-    """Sign-up by e-mail."""
+class AuthMail(BaseModel):
+    """One kind of mail; what is left empty is as Supabase ships it."""
 
-    enable_signup: bool = True
+    subject: str = ""
+    content_path: str = ""
+    """An HTML file; the path starts in the repository."""
+
+
+class AuthEmail(BaseModel):
+    """Signing up and in by e-mail."""
+
+    enabled: bool = True
     enable_confirmations: bool = False
     double_confirm_changes: bool = True
     secure_password_change: bool = False
     max_frequency: Seconds = 1
     otp_length: int = Field(default=6, ge=6, le=10)
     otp_expiry: int = 3600
+    template: dict[str, AuthMail] = {}
+
+
+class AuthTotp(BaseModel):
+    """Authenticator apps."""
+
+    enroll_enabled: bool = False
+    verify_enabled: bool = False
+
+
+class AuthMfa(BaseModel):
+    """Second factors."""
+
+    max_enrolled_factors: int = Field(default=10, ge=0)
+    totp: AuthTotp = AuthTotp()
+
+
+class AuthHook(BaseModel):
+    """A function that Auth calls: `pg-functions://postgres/<schema>/<name>`."""
+
+    enabled: bool = False
+    uri: str = ""
+
+
+class AuthHooks(BaseModel):
+    """The functions that Auth calls."""
+
+    custom_access_token: AuthHook = AuthHook()
+
+
+class AuthProvider(BaseModel):
+    """Where users may sign in elsewhere."""
+
+    enabled: bool = False
+    client_id: str = ""
+    secret: str = Field(default="", repr=False)
+    url: str = ""
+    """The OpenID Connect issuer."""
+    redirect_uri: str = ""
+    """Instead of this Auth's own `/callback`."""
+    email_optional: bool = False
 
 
 class Auth(BaseModel):
@@ -101,6 +150,9 @@ class Auth(BaseModel):
     password_requirements: str = ""
     rate_limit: AuthRateLimit = AuthRateLimit()
     email: AuthEmail = AuthEmail()
+    mfa: AuthMfa = AuthMfa()
+    hook: AuthHooks = AuthHooks()
+    external: dict[str, AuthProvider] = {}
 
 
 class StorageBucket(BaseModel):

@@ -7,7 +7,7 @@ import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
 
-from local_stack import auth, realtime
+from local_stack import auth, realtime, storage
 from local_stack.ports import HOST
 from local_stack.proxy import UNTYPED, Upstream, passed_on
 from local_stack.settings import Settings
@@ -18,7 +18,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _EXPOSED = (
     "content-range, content-location, location, range-unit, sb-gateway-version, x-total-count, link"
 )
-_NOT_HERE = {"/storage/v1": "Storage", "/graphql/v1": "GraphQL"}
+_NOT_HERE = {"/graphql/v1": "GraphQL"}
 
 
 @asynccontextmanager
@@ -53,6 +53,7 @@ def create_app(settings: Settings, session: aiohttp.ClientSession) -> web.Applic
         app.router.add_route("*", prefix + "{path:(/.*)?}", _not_implemented(name))
     app.add_subapp("/auth/v1", auth.create_app(settings))
     app.add_subapp("/realtime/v1", realtime.create_app(settings))
+    app.add_subapp("/storage/v1", storage.create_app(settings))
     return app
 
 

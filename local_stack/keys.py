@@ -25,7 +25,7 @@ class Keys:
     jwt_secret: str
     """Signs the legacy anon and service_role keys (HS256)."""
     signing_key: str
-    """The private key of user tokens: PEM, P-256 (ES256)."""
+    """The private key of user tokens: PEM or JWK, P-256 (ES256) or RSA (RS256)."""
     publishable_key: str
     secret_key: str
     anon_key: str
@@ -37,13 +37,19 @@ class Keys:
     stripe_webhook_secret: str
     demo_password: str
     """The password of both demo accounts."""
+    previous_signing_keys: tuple[str, ...] = ()
+    """Other private keys whose tokens are accepted: rotated out, or to be rotated in."""
 
     @classmethod
     def load_or_create(cls, path: Path) -> "Keys":
         """The keys in `path`, made first if the file is not there."""
         if not path.exists():
-            _write_private(path, json.dumps(asdict(cls.generate()), indent=2))
+            cls.generate().save(path)
         return cls(**json.loads(path.read_text("utf-8")))
+
+    def save(self, path: Path) -> None:
+        """Keep them in a file that only its owner reads."""
+        _write_private(path, json.dumps(asdict(self), indent=2))
 
     @classmethod
     def generate(cls) -> "Keys":

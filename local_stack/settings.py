@@ -12,6 +12,10 @@ from local_stack.ports import HOST, Ports
 REPOSITORY = Path(__file__).resolve().parents[1]
 HOME_VARIABLE = "ORDERBASE_HOME"
 PORTS_FILE = "ports.json"
+KEYS_FILE = "keys.json"
+DEFAULT_HOME = Path(".orderbase")
+CACHE = DEFAULT_HOME / "cache"
+"""What all stacks of a repository share, relative to it."""
 
 
 @dataclass(frozen=True)
@@ -25,21 +29,27 @@ class Settings:
     config: Config
     durable: bool = True
     """False lets Postgres skip fsync: for tests, where a power cut may lose all."""
+    template: Path | None = None
+    """The home of a stack whose database is copied instead of a new one being made."""
     repository: Path = REPOSITORY
 
     @classmethod
-    def load(cls, home: Path, ports: Ports, *, durable: bool = True) -> "Settings":
+    def load(
+        cls, home: Path, ports: Ports, *, durable: bool = True, template: Path | None = None
+    ) -> "Settings":
         """Read the configuration and the keys of the stack in `home`.
 
         Raises:
             StackError: `supabase/config.toml` cannot be used.
         """
+        # A copied database knows the passwords and the vault of its template.
         return cls(
             home=home,
             ports=ports,
-            keys=Keys.load_or_create(home / "keys.json"),
+            keys=Keys.load_or_create((template or home) / KEYS_FILE),
             config=Config.read(REPOSITORY / "supabase" / "config.toml"),
             durable=durable,
+            template=template,
         )
 
     @classmethod
@@ -53,6 +63,11 @@ class Settings:
         if not ports.exists():
             raise StackError("The stack was never started here. Start it: make up.")
         return cls.load(home, Ports.load(ports))
+
+    def save(self) -> None:
+        """Keep what the processes of this stack, and those that ask about it, read."""
+        self.ports.save(self.home / PORTS_FILE)
+        self.keys.save(self.home / KEYS_FILE)
 
     @property
     def api_url(self) -> str:

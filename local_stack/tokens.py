@@ -8,13 +8,11 @@ from typing import Any
 
 import jwt
 from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from local_stack.keys import Keys
+from local_stack.signing import SigningKey
 
 Claims = dict[str, Any]
-SIGNING_ALGORITHM = "ES256"
 LEGACY_ALGORITHM = "HS256"
 
 
@@ -23,7 +21,7 @@ class InvalidTokenError(Exception):
 
 
 class Tokens:
-    """Signs with the stack's P-256 key; accepts that key and the legacy secret."""
+    """Signs with the stack's current key; accepts all its keys and the legacy secret."""
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
@@ -33,11 +31,11 @@ class Tokens:
         }
 
     def sign(self, claims: Mapping[str, Any]) -> str:
-        """A token with these claims, signed by ES256 and carrying the key's id."""
+        """A token with these claims, signed by the current key and carrying its id."""
         return jwt.encode(
             dict(claims),
-            self._private_key,
-            algorithm=SIGNING_ALGORITHM,
+            self._signing.private,
+            algorithm=self._signing.algorithm,
             headers={"kid": self.public_key["kid"]},
         )
 
@@ -48,9 +46,7 @@ class Tokens:
             InvalidTokenError: anything else, `alg: none` and confused algorithms included.
         """
         try:
-            algorithm = jwt.get_unverified_header(token).get("alg")
-            key = self._keys.jwt_secret if algorithm == LEGACY_ALGORITHM else self._public
-            allowed = LEGACY_ALGORITHM if algorithm == LEGACY_ALGORITHM else SIGNING_ALGORITHM
+            key, allowed = self._verifier(jwt.get_unverified_header(token))
             return jwt.decode(token, key, algorithms=[allowed], options={"verify_aud": False})
         except jwt.PyJWTError as error:
             raise InvalidTokenError(str(error)) from error
@@ -71,35 +67,36 @@ class Tokens:
 
     @cached_property
     def public_key(self) -> dict[str, Any]:
-        """The public half as a JWK (RFC 7517)."""
-        jwk: dict[str, Any] = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(self._public))
-        return {
-            "kty": jwk["kty"],
-            "crv": jwk["crv"],
-            "x": jwk["x"],
-            "y": jwk["y"],
-            "alg": SIGNING_ALGORITHM,
-            "use": "sig",
-            "key_ops": ["verify"],
-            "kid": f"{jwk['x'][:16]}",
-            "ext": True,
-        }
+        """The public half of the current key as a JWK (RFC 7517)."""
+        return self._signing.public_jwk
+
+    @cached_property
+    def public_keys(self) -> list[dict[str, Any]]:
+        """The public halves of all keys, the current one first."""
+        return [key.public_jwk for key in self._by_id.values()]
 
     def rest_jwks(self) -> str:
-        """What PostgREST verifies with: the public key and the legacy secret, as a JWK set."""
+        """What PostgREST verifies with: the public keys and the legacy secret, as a JWK set."""
         secret = jwt.utils.base64url_encode(self._keys.jwt_secret.encode()).decode()
         legacy = {"kty": "oct", "k": secret, "alg": LEGACY_ALGORITHM}
-        return json.dumps({"keys": [self.public_key, legacy]})
+        return json.dumps({"keys": [*self.public_keys, legacy]})
+
+    def _verifier(self, header: Mapping[str, Any]) -> tuple[Any, str]:
+        """The key and the only algorithm that may have made a token with this header."""
+        if header.get("alg") == LEGACY_ALGORITHM:
+            return self._keys.jwt_secret, LEGACY_ALGORITHM
+        key = self._by_id.get(header.get("kid", ""), self._signing)
+        return key.private.public_key(), key.algorithm
 
     @cached_property
-    def _private_key(self) -> EllipticCurvePrivateKey:
-        key = load_pem_private_key(self._keys.signing_key.encode(), None)
-        assert isinstance(key, EllipticCurvePrivateKey)  # noqa: S101 - we made this key
-        return key
+    def _by_id(self) -> dict[str, SigningKey]:
+        texts = (self._keys.signing_key, *self._keys.previous_signing_keys)
+        keys = map(SigningKey.parse, texts)
+        return {key.public_jwk["kid"]: key for key in keys}
 
     @cached_property
-    def _public(self) -> Any:  # noqa: ANN401 - pyjwt takes many kinds of keys
-        return self._private_key.public_key()
+    def _signing(self) -> SigningKey:
+        return next(iter(self._by_id.values()))
 
 
 def now() -> int:

@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from local_stack.errors import StackError
+from local_stack.locks import locked
 
 EXTENSIONS = Path(__file__).parent / "extensions"
 _SYSTEMS = {"Linux": "linux", "Darwin": "darwin"}
@@ -26,17 +27,18 @@ def install(repository: Path, target: Path) -> Path:
     """
     stamp = target / ".stamp"
     source = _package(repository)
-    wanted = _fingerprint(source)
-    if not stamp.exists() or stamp.read_text() != wanted:
-        shutil.rmtree(target, ignore_errors=True)
-        try:
-            shutil.copytree(source / "native", target, symlinks=True)
-        except OSError:
+    wanted = fingerprint(repository)
+    with locked(target.with_suffix(".lock")):
+        if not stamp.exists() or stamp.read_text() != wanted:
             shutil.rmtree(target, ignore_errors=True)
-            raise
-        _link_libraries(source, target)
-        _add_extensions(target / "share" / "postgresql" / "extension")
-        stamp.write_text(wanted)
+            try:
+                shutil.copytree(source / "native", target, symlinks=True)
+            except OSError:
+                shutil.rmtree(target, ignore_errors=True)
+                raise
+            _link_libraries(source, target)
+            _add_extensions(target / "share" / "postgresql" / "extension")
+            stamp.write_text(wanted)
     return target / "bin"
 
 
@@ -51,9 +53,13 @@ def _package(repository: Path) -> Path:
     return package
 
 
-def _fingerprint(package: Path) -> str:
-    """What the copy depends on: the package's version and every extension file."""
-    digest = hashlib.sha256((package / "package.json").read_bytes())
+def fingerprint(repository: Path) -> str:
+    """What the copy depends on: the package's version and every extension file.
+
+    Raises:
+        StackError: npm did not install PostgreSQL for this machine.
+    """
+    digest = hashlib.sha256((_package(repository) / "package.json").read_bytes())
     for path in sorted(EXTENSIONS.iterdir()):
         digest.update(path.name.encode() + path.read_bytes())
     digest.update(_pgmq_sql().encode())

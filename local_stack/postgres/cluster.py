@@ -10,10 +10,9 @@ import psycopg
 
 from local_stack.errors import StackError
 from local_stack.ports import HOST
-from local_stack.postgres import account, binaries
-from local_stack.settings import Settings
+from local_stack.postgres import account, binaries, templates
+from local_stack.settings import CACHE, Settings
 
-BOOTSTRAP = Path(__file__).parent / "bootstrap"
 SUPERUSER = "supabase_admin"
 
 _OPTIONS = {
@@ -39,12 +38,14 @@ class Cluster:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.folder = _folder(settings.home)
+        self.folder = account.reachable(settings.home / "postgres")
         self.data = self.folder / "data"
-        self._programs = self.folder / "programs"
+        self._programs = account.reachable(settings.repository / CACHE / "programs")
 
     def create(self) -> None:
         """Make the data directory if it is not there; a half-made one is made again.
+
+        A stack that need not be durable gets a copy of one that is migrated already.
 
         Raises:
             StackError: the disk refuses, or PostgreSQL is not installed.
@@ -54,7 +55,7 @@ class Cluster:
             account.give(self.folder)
             binaries.install(self._settings.repository, self._programs)
             if not self._made.exists():
-                self._initialise()
+                self._fill()
         except OSError as error:
             reason = _first_line(str(error), "[Errno")
             raise StackError(f"Cannot write the database to {self.folder}: {reason}") from error
@@ -78,7 +79,7 @@ class Cluster:
 
     def bootstrap(self) -> None:
         """Bring roles, schemas and the platform's own tables to what these files say."""
-        sources = sorted(BOOTSTRAP.glob("*.sql"))
+        sources = sorted(templates.BOOTSTRAP.glob("*.sql"))
         scripts = [path.read_text("utf-8") for path in sources]
         wanted = hashlib.sha256("".join(scripts).encode()).hexdigest()
         stamp = self.folder / "bootstrap.sha256"
@@ -92,12 +93,20 @@ class Cluster:
         stamp.write_text(wanted)
 
     def remove(self) -> None:
-        """Delete the data and the programs."""
+        """Delete the data."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
     def _made(self) -> Path:
-        return self.folder / "made"
+        return self.folder / templates.MADE
+
+    def _fill(self) -> None:
+        template = self._settings.template
+        if template is None:
+            self._initialise()
+            self._made.touch()
+        else:
+            templates.copy(template, self.folder)
 
     def _initialise(self) -> None:
         """initdb into an empty folder; the stamp is written last, so a killed run starts afresh."""
@@ -124,7 +133,6 @@ class Cluster:
         finally:
             password.unlink()
         _write_vault_key(self.data / "vault.key")
-        self._made.touch()
 
     def _run(self, program: str, *arguments: str) -> None:
         result = self._execute(program, *arguments)
@@ -140,15 +148,6 @@ class Cluster:
             check=False,
             **account.popen_arguments(),
         )
-
-
-def _folder(home: Path) -> Path:
-    """Where PostgreSQL lives: in the home, or, when its account cannot get there, in /var/lib."""
-    home.mkdir(parents=True, exist_ok=True)
-    if account.can_reach(home):
-        return home / "postgres"
-    name = hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:12]
-    return Path("/var/lib/orderbase") / name
 
 
 def _first_line(text: str, marker: str) -> str:

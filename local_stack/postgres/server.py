@@ -1,5 +1,6 @@
 """PostgreSQL alone, while a context is open: for tests, and for tools that read the schema."""
 
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -12,10 +13,11 @@ import psycopg
 
 from local_stack import migrate
 from local_stack.errors import StackError
+from local_stack.locks import locked
 from local_stack.ports import Ports
-from local_stack.postgres import account
+from local_stack.postgres import account, templates
 from local_stack.postgres.cluster import SUPERUSER, Cluster
-from local_stack.settings import Settings
+from local_stack.settings import CACHE, REPOSITORY, Settings
 
 _START_SECONDS = 20
 
@@ -47,11 +49,30 @@ def serve(settings: Settings) -> Iterator[Cluster]:
 def migrated() -> Iterator[Settings]:
     """A throw-away database with all migrations and the seed, on free ports."""
     with tempfile.TemporaryDirectory(prefix="orderbase-") as folder:
-        settings = Settings.load(Path(folder), Ports.free(), durable=False)
+        settings = Settings.load(Path(folder), Ports.free(), durable=False, template=template())
         with serve(settings) as cluster:
-            migrate.migrate(settings, cluster.folder / "applied")
             yield settings
         cluster.remove()
+
+
+def template() -> Path:
+    """The home of a migrated cluster to copy; made if the one that is there is of another schema.
+
+    Raises:
+        StackError: PostgreSQL or the CLI is not installed, or a migration fails.
+    """
+    folder = REPOSITORY / CACHE / "templates"
+    home = folder / templates.fingerprint(REPOSITORY)
+    with locked(folder / "lock"):
+        if not (home / templates.MADE).exists():
+            for old in folder.glob("*/"):
+                shutil.rmtree(account.reachable(old / "postgres"), ignore_errors=True)
+                shutil.rmtree(old)
+            settings = Settings.load(home, Ports.free(), durable=False)
+            with serve(settings) as cluster:
+                migrate.migrate(settings, cluster.folder / "applied")
+            (home / templates.MADE).touch()
+    return home
 
 
 def _wait_until_ready(settings: Settings) -> None:

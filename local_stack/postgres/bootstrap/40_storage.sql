@@ -208,13 +208,14 @@ begin
         name, id, updated_at, created_at, last_accessed_at, metadata
       from listed
       where $5 = '' or (%1$s name collate "C") %2$s (%3$s $5)
-      order by %1$s name collate "C" %4$s
+      order by %5$s name collate "C" %4$s
       limit $4
     $query$,
     case when by_time then format('%I, ', sort_column) else '' end,
     comparison,
     case when by_time then '$6, ' else '' end,
-    direction
+    direction,
+    case when by_time then format('%I %s, ', sort_column, direction) else '' end
   ) using bucket, coalesce(prefix, ''), delimited, least(coalesce(page_size, 100), 1500),
     coalesce(after_name, ''), after_time;
 end
