@@ -12,23 +12,19 @@ import pytest
 from local_stack.environment import variables
 from local_stack.ports import OFFSET_VARIABLE
 from local_stack.settings import HOME_VARIABLE, REPOSITORY, Settings
+from local_stack.testing import running_stack
 
 
 @dataclass(frozen=True)
 class Stack:
     """A running stack."""
 
-    home: Path
     settings: Settings
 
     @property
     def environment(self) -> dict[str, str]:
         """What `make env` prints."""
         return variables(self.settings)
-
-    def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run one of the stack's commands on this stack."""
-        return stack_command(self.home, *arguments)
 
 
 def stack_command(
@@ -47,10 +43,7 @@ def stack_command(
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack() -> Iterator[Stack]:
     """One stack for the whole run: tests keep apart by their own users, products and orders."""
-    home = tmp_path_factory.mktemp("orderbase")
-    started = stack_command(home, "up", "--free-ports", "--fast")
-    assert started.returncode == 0, started.stdout + started.stderr
-    yield Stack(home, Settings.of_home(home))
-    stack_command(home, "reset")
+    with running_stack() as settings:
+        yield Stack(settings)

@@ -14,7 +14,8 @@ from supabase import AsyncClient
 from local_stack.environment import variables
 from local_stack.ports import HOST
 from local_stack.settings import REPOSITORY, Settings
-from tests.conftest import Stack, stack_command
+from local_stack.testing import running_stack
+from tests.conftest import Stack
 from tests.end_to_end.conftest import (
     charges,
     mails_to,
@@ -29,13 +30,10 @@ ORDERS = 50
 
 
 @pytest.fixture(scope="module")
-def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def own_stack() -> Iterator[Stack]:
     """A stack whose functions process belongs to the test."""
-    home = tmp_path_factory.mktemp("outage")
-    started = stack_command(home, "up", "--free-ports", "--fast", "--without=functions")
-    assert started.returncode == 0, started.stdout + started.stderr
-    yield Stack(home, Settings.of_home(home))
-    stack_command(home, "reset")
+    with running_stack(without=["functions"]) as settings:
+        yield Stack(settings)
 
 
 @pytest.fixture
