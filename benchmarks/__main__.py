@@ -1,7 +1,16 @@
-"""Run every benchmark, one after the other: `make bench`. Takes about a minute."""
+"""Run benchmarks, all or those named: `make bench`, `python -m benchmarks gateway`."""
 
-from benchmarks import order_line
+import sys
+
+from benchmarks import gateway, live_changes, order_line
+
+BENCHMARKS = {
+    "order_line": order_line.main,
+    "gateway": gateway.main,
+    "live_changes": live_changes.main,
+}
 
 if __name__ == "__main__":
-    print("Measuring the order line on a stack of its own ...", flush=True)
-    order_line.main()
+    for name in sys.argv[1:] or BENCHMARKS:
+        print(f"Measuring {name} on a stack of its own ...", flush=True)
+        BENCHMARKS[name]()

@@ -18,11 +18,23 @@ class Report:
     def __init__(self, title: str) -> None:
         self._table = Table("measured", "value", "goal", "", title=title, title_justify="left")
 
-    def add(self, name: str, value: float, unit: str, goal: float | None = None) -> None:
-        """One value; a goal is an upper bound in the same unit."""
-        verdict = "" if goal is None else "met" if value <= goal else "[red]missed[/red]"
-        limit = "" if goal is None else f"≤ {goal:g} {unit}"
-        self._table.add_row(name, f"{value:.3g} {unit}", limit, verdict)
+    def add(
+        self,
+        name: str,
+        value: float,
+        unit: str,
+        at_most: float | None = None,
+        at_least: float | None = None,
+    ) -> None:
+        """One value, with its goal in the same unit."""
+        goal, met = "", True
+        if at_most is not None:
+            goal, met = f"≤ {at_most:g} {unit}", value <= at_most
+        elif at_least is not None:
+            goal, met = f"≥ {at_least:g} {unit}", value >= at_least
+        verdict = ("met" if met else "[red]missed[/red]") if goal else ""
+        number = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+        self._table.add_row(name, f"{number} {unit}", goal, verdict)
 
     def show(self) -> None:
         """Print it."""
