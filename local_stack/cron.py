@@ -9,8 +9,8 @@ the database or the worker was away is not made up for.
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -18,12 +18,13 @@ import psycopg
 from cronsim import CronSim, CronSimError
 from psycopg.rows import class_row
 
+from local_stack import extension_worker
+from local_stack.extension_worker import connect
 from local_stack.settings import Settings
 
 MAX_RUNNING = 32
 _TICK_SECONDS = 0.1
-_WAIT_FOR_EXTENSION_SECONDS = 0.25
-_LONGEST_BACKOFF_SECONDS = 1.0
+_EXTENSION = "pg_cron"
 _MACROS = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",
@@ -34,7 +35,6 @@ _MACROS = {
     "@annually": "0 0 1 1 *",
 }
 
-_EXTENSION_IS_THERE = "select to_regclass('cron.job_run_details') is not null"
 _JOBS = "select jobid, schedule, command, database, username from cron.job where active"
 _ABANDON = """
   update cron.job_run_details set status = 'failed', return_message = 'server restarted'
@@ -81,58 +81,16 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@asynccontextmanager
-async def serve(settings: Settings, clock: Clock = utc_now) -> AsyncIterator[None]:
-    """Run jobs while the context is open; wait for the database and the extension.
+def serve(settings: Settings, clock: Clock = utc_now) -> AbstractAsyncContextManager[None]:
+    """Run jobs while the context is open; see `extension_worker.serve`.
 
     `clock` tells the time (aware, UTC); it is looked at ten times a second.
-
-    Raises:
-        ExceptionGroup: the worker has failed by a bug, or the body raised. A failed worker
-            cancels the body at once, so it cannot end unnoticed.
     """
-    async with asyncio.TaskGroup() as group:
-        worker = group.create_task(_keep_working(settings, clock))
-        yield
-        worker.cancel()
 
+    async def work(connection: psycopg.AsyncConnection, runs: asyncio.TaskGroup) -> None:
+        await _Scheduler(settings, clock, connection, runs).work()
 
-async def _keep_working(settings: Settings, clock: Clock) -> None:
-    backoff = 0.0
-    while True:
-        try:
-            async with (
-                await _connect(settings, "supabase_admin", "postgres") as connection,
-                asyncio.TaskGroup() as runs,
-            ):
-                await _wait_for_extension(connection)
-                backoff = 0.0
-                await _Scheduler(settings, clock, connection, runs).work()
-        except* (psycopg.OperationalError, psycopg.errors.UndefinedTable) as lost:
-            if not backoff:
-                reason = str(lost.exceptions[0]).partition("\n")[0]
-                _log.warning("pg_cron lost the database, trying again: %s", reason)
-        backoff = min(backoff * 2 or 0.1, _LONGEST_BACKOFF_SECONDS)
-        await asyncio.sleep(backoff)
-
-
-async def _connect(settings: Settings, role: str, database: str) -> psycopg.AsyncConnection:
-    return await psycopg.AsyncConnection.connect(
-        settings.database_url(),
-        user=role,
-        dbname=database,
-        autocommit=True,
-        application_name="pg_cron",
-        connect_timeout=5,
-    )
-
-
-async def _wait_for_extension(connection: psycopg.AsyncConnection) -> None:
-    while True:
-        cursor = await connection.execute(_EXTENSION_IS_THERE)
-        if await cursor.fetchone() == (True,):
-            return
-        await asyncio.sleep(_WAIT_FOR_EXTENSION_SECONDS)
+    return extension_worker.serve(settings, _EXTENSION, "cron.job_run_details", work)
 
 
 class _Scheduler:
@@ -199,7 +157,9 @@ class _Scheduler:
 
     async def _execute(self, job: _Job, runid: int) -> str:
         """What the command's last statement says: its tag, or how many rows it returned."""
-        async with await _connect(self._settings, job.username, job.database) as connection:
+        async with await connect(
+            self._settings, _EXTENSION, job.username, job.database
+        ) as connection:
             pid = connection.info.backend_pid
             await self._connection.execute(_RUNNING, (pid, self._clock(), runid))
             cursor = await connection.execute(job.command.encode())

@@ -8,14 +8,14 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import astuple, dataclass
 
 import aiohttp
 import psycopg
 from psycopg.rows import class_row
 
+from local_stack import extension_worker
 from local_stack.settings import Settings
 
 BATCH_SIZE = 200
@@ -23,12 +23,9 @@ MAX_IN_FLIGHT = 400
 MAX_REPLY_BYTES = 1_000_000
 MAX_REDIRECTS = 30
 _POLL_SECONDS = 0.05
-_WAIT_FOR_EXTENSION_SECONDS = 0.25
 _PRUNE_SECONDS = 60
-_LONGEST_BACKOFF_SECONDS = 1.0
 _USER_AGENT = "pg_net/0.19.5"
 
-_EXTENSION_IS_THERE = "select to_regclass('net.http_request_queue') is not null"
 _TAKE = """
   delete from net.http_request_queue
   where id in (select id from net.http_request_queue order by id limit %s)
@@ -72,46 +69,14 @@ class _Reply:
         return [_storable(value) if isinstance(value, str) else value for value in astuple(self)]
 
 
-@asynccontextmanager
-async def serve(settings: Settings) -> AsyncIterator[None]:
-    """Send what is queued while the context is open; wait for the database and the extension.
+def serve(settings: Settings) -> AbstractAsyncContextManager[None]:
+    """Send what is queued while the context is open; see `extension_worker.serve`."""
 
-    Raises:
-        ExceptionGroup: the worker has failed by a bug, or the body raised. A failed worker
-            cancels the body at once, so it cannot end unnoticed.
-    """
-    async with asyncio.TaskGroup() as group:
-        worker = group.create_task(_keep_working(settings))
-        yield
-        worker.cancel()
+    async def work(connection: psycopg.AsyncConnection, sending: asyncio.TaskGroup) -> None:
+        async with _http_session() as session:
+            await _Worker(connection, session, sending).work()
 
-
-async def _keep_working(settings: Settings) -> None:
-    backoff = 0.0
-    while True:
-        try:
-            async with (
-                await psycopg.AsyncConnection.connect(
-                    settings.database_url("supabase_admin"),
-                    autocommit=True,
-                    application_name="pg_net",
-                    connect_timeout=5,
-                ) as connection,
-                _http_session() as session,
-                asyncio.TaskGroup() as sending,
-            ):
-                await _wait_for_extension(connection)
-                backoff = 0.0
-                await _Worker(connection, session, sending).work()
-        except* (psycopg.OperationalError, psycopg.errors.UndefinedTable) as lost:
-            if not backoff:
-                _log.warning("pg_net lost the database, trying again: %s", _first_line(lost))
-        backoff = min(backoff * 2 or 0.1, _LONGEST_BACKOFF_SECONDS)
-        await asyncio.sleep(backoff)
-
-
-def _first_line(group: BaseExceptionGroup[Exception]) -> str:
-    return str(group.exceptions[0]).partition("\n")[0]
+    return extension_worker.serve(settings, "pg_net", "net.http_request_queue", work)
 
 
 def _http_session() -> aiohttp.ClientSession:
@@ -124,14 +89,6 @@ def _http_session() -> aiohttp.ClientSession:
         skip_auto_headers=["Accept-Encoding", "Content-Type"],
         auto_decompress=False,
     )
-
-
-async def _wait_for_extension(connection: psycopg.AsyncConnection) -> None:
-    while True:
-        cursor = await connection.execute(_EXTENSION_IS_THERE)
-        if await cursor.fetchone() == (True,):
-            return
-        await asyncio.sleep(_WAIT_FOR_EXTENSION_SECONDS)
 
 
 class _Worker:
