@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 
 from local_stack.postgres.server import migrated
 from local_stack.settings import Settings
+from tests.products import product_maker
 
 Row = dict[str, Any]
 ADDRESS = {
@@ -145,27 +146,9 @@ def engine(database: Settings) -> Caller:
 
 
 @pytest.fixture
-def new_product(owner: psycopg.Connection[Row]) -> Callable[..., str]:
+def new_product(database: Settings) -> Callable[..., str]:
     """Makes products with so many in stock; returns their ids."""
-
-    def make(stock: int = 10, price: int = 1000, currency: str = "EUR") -> str:
-        slug = f"test-{uuid.uuid4().hex}"
-        row = owner.execute(
-            "insert into public.products (slug, name, price, currency) values (%s, %s, %s, %s)"
-            " returning id::text",
-            (slug, slug, price, currency),
-        ).fetchone()
-        assert row
-        if stock:
-            owner.execute(
-                "insert into public.stock_movements"
-                " (product_id, kind, on_hand_change, reserved_change)"
-                " values (%s, 'received', %s, 0)",
-                (row["id"], stock),
-            )
-        return str(row["id"])
-
-    return make
+    return product_maker(database)
 
 
 @pytest.fixture(autouse=True)

@@ -5,13 +5,12 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import aiohttp
-import psycopg
 import pytest
-from psycopg.rows import dict_row
 from supabase import AsyncClient, acreate_client
 
 from local_stack.settings import Settings
 from tests.conftest import Stack
+from tests.products import product_maker
 from tests.waiting import until
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of accounts that live as long as a test
@@ -100,26 +99,3 @@ async def charges(settings: Settings) -> list[Row]:
 def new_product(stack: Stack) -> Callable[..., str]:
     """Makes products with so many in stock; returns their ids."""
     return product_maker(stack.settings)
-
-
-def product_maker(settings: Settings) -> Callable[..., str]:
-    """What `new_product` is, for a stack of one's own."""
-
-    def make(stock: int = 100, price: int = 1000) -> str:
-        slug = f"test-{uuid.uuid4().hex}"
-        with psycopg.connect(settings.database_url(), row_factory=dict_row) as connection:
-            row = connection.execute(
-                "insert into public.products (slug, name, price, currency)"
-                " values (%s, %s, %s, 'EUR') returning id::text",
-                (slug, slug, price),
-            ).fetchone()
-            assert row
-            connection.execute(
-                "insert into public.stock_movements"
-                " (product_id, kind, on_hand_change, reserved_change)"
-                " values (%s, 'received', %s, 0)",
-                (row["id"], stock),
-            )
-        return str(row["id"])
-
-    return make

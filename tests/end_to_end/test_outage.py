@@ -21,9 +21,9 @@ from tests.end_to_end.conftest import (
     mails_to,
     new_shopper,
     place,
-    product_maker,
     user_of,
 )
+from tests.products import product_maker
 from tests.waiting import until
 
 ORDERS = 50

@@ -11,13 +11,13 @@ import httpx
 import psycopg
 from aiohttp import ClientSession, web
 from psycopg.rows import dict_row
+from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 from local_stack.auth import create_app
 from local_stack.config import Auth, AuthRateLimit
 from local_stack.ports import HOST
 from local_stack.postgres.cluster import SUPERUSER
 from local_stack.settings import Settings
-from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 PASSWORD = "correct horse 1"  # noqa: S105 - of accounts that live as long as a test
 NEVER_REACHED = AuthRateLimit(

@@ -6,11 +6,11 @@ from typing import Any
 
 import bcrypt
 import pytest
+from supabase import AuthApiError, AuthWeakPasswordError
 
 from local_stack.config import Auth, AuthEmail
 from local_stack.errors import StackError
 from local_stack.settings import Settings
-from supabase import AuthApiError, AuthWeakPasswordError
 from tests.stack.auth_server import NEVER_REACHED, PASSWORD, AuthServer, new_email, serve_auth
 
 

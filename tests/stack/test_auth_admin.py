@@ -5,10 +5,10 @@ from uuid import uuid4
 
 import bcrypt
 import pytest
+from supabase import AuthApiError
 
 from local_stack.config import Auth
 from local_stack.settings import Settings
-from supabase import AuthApiError
 from tests.stack.auth_server import NEVER_REACHED, PASSWORD, AuthServer, new_email, serve_auth
 
 SIGN_IN = "/token?grant_type=password"

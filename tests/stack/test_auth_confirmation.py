@@ -11,11 +11,11 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from supabase import AuthApiError
 
 from local_stack.config import Auth, AuthEmail
 from local_stack.ports import HOST, Ports
 from local_stack.settings import Settings
-from supabase import AuthApiError
 from tests.stack.auth_server import NEVER_REACHED, PASSWORD, AuthServer, new_email, serve_auth
 
 SIGN_IN = "/token?grant_type=password"

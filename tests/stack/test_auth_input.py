@@ -128,7 +128,7 @@ async def test_a_body_is_read_only_so_far(auth: AuthServer) -> None:
 
 
 async def test_unknown_routes_and_grants(auth: AuthServer) -> None:
-    assert (await auth.call("GET", "/factors")).refusal == (404, "not_found")
+    assert (await auth.call("GET", "/nothing")).refusal == (404, "not_found")
     assert (await auth.call("POST", "/admin/users/x/y")).refusal == (404, "not_found")
     assert (await auth.call("DELETE", "/user")).refusal == (405, "method_not_allowed")
     for path in ("/token", "/token?grant_type=", "/token?grant_type=magic"):
