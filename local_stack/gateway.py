@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from urllib.parse import unquote
 
 import aiohttp
 from aiohttp import web
@@ -82,6 +83,8 @@ async def _cross_origin(request: web.Request, handler: Handler) -> web.StreamRes
     """Answers a browser that asks first, and routing errors in JSON."""
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
         return web.Response(status=204, headers=_preflight(request))
+    if not _is_text(request.raw_path):
+        return web.json_response({"message": "The address is not UTF-8."}, status=400)
     try:
         return await handler(request)
     except web.HTTPException as error:
@@ -94,6 +97,15 @@ async def _finish_headers(_: web.Request, response: web.StreamResponse) -> None:
     response.headers["Access-Control-Expose-Headers"] = _EXPOSED
     if response.get(UNTYPED):
         response.headers.popall("Content-Type", None)
+
+
+def _is_text(path: str) -> bool:
+    """PostgREST answers 500 to bytes that are no text."""
+    try:
+        unquote(path, errors="strict")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _error(error: web.HTTPException) -> web.Response:
