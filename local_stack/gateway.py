@@ -32,7 +32,10 @@ async def serve(settings: Settings) -> AsyncIterator[None]:
         auto_decompress=False,
         skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
     ) as session:
-        runner = web.AppRunner(create_app(settings, session), access_log=None)
+        # Bodies travel as they are: nothing here unpacks what a client has packed.
+        runner = web.AppRunner(
+            create_app(settings, session), access_log=None, auto_decompress=False
+        )
         await runner.setup()
         try:
             await web.TCPSite(runner, HOST, settings.ports.api, backlog=1024).start()

@@ -2,13 +2,12 @@
 
 import secrets
 from datetime import UTC, datetime
-from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from local_stack.auth import identities, sessions, users
+from local_stack.auth import audit, identities, pages, sessions, users
 from local_stack.auth.caller import require_admin
 from local_stack.auth.context import CONTEXT, Connection, Context
 from local_stack.auth.durations import parse_duration
@@ -16,10 +15,6 @@ from local_stack.auth.errors import AuthError, database_refusals, email_taken, i
 from local_stack.auth.passwords import is_hash
 from local_stack.auth.rows import Json, Row
 from local_stack.auth.schemas import AdminUser, Deletion, email_address, read
-
-_PER_PAGE = 50
-_MOST_PER_PAGE = 1000
-_LAST_PAGE = 1_000_000
 
 _COUNT = "select count(*) as total from auth.users where instance_id = %s and aud = %s"
 _PAGE = """
@@ -41,17 +36,14 @@ def for_admins(handler: Handler) -> Handler:
 
 async def list_users(request: web.Request) -> web.Response:
     """One page of users, newest first; headers say how many there are and link other pages."""
-    page = max(1, _number(request, "page", 1, _LAST_PAGE))
-    per_page = min(_MOST_PER_PAGE, _number(request, "per_page", _PER_PAGE, 2**63))
-    if per_page == 0:
-        raise invalid("Bad Pagination Parameters: per_page must be positive")
+    page = pages.asked(request)
     async with request.app[CONTEXT].transaction() as conn:
         everyone = (users.INSTANCE, users.AUDIENCE)
         counted = await (await conn.execute(_COUNT, everyone)).fetchone()
-        cursor = await conn.execute(_PAGE, (*everyone, per_page, (page - 1) * per_page))
+        cursor = await conn.execute(_PAGE, (*everyone, page.size, page.offset))
         shown = await users.bodies(conn, await cursor.fetchall())
     total = counted["total"] if counted else 0
-    headers = {"x-total-count": str(total), "Link": _links(request, page, per_page, total)}
+    headers = page.headers(request, total)
     return web.json_response({"users": shown, "aud": users.AUDIENCE}, headers=headers)
 
 
@@ -79,13 +71,15 @@ async def create_user(request: web.Request) -> web.Response:
             )
             await identities.put_email(conn, user_id, params.email, verified=False)
             user = await _apply(conn, user, params, {})
+        traits = {"user_id": str(user_id), "user_email": params.email}
+        await audit.record(conn, request, audit.SERVICE, "user_signedup", traits)
         return web.json_response(await users.body(conn, user))
 
 
 async def get_user(request: web.Request) -> web.Response:
     """The user with the id in the path."""
     async with request.app[CONTEXT].transaction() as conn:
-        return web.json_response(await users.body(conn, await _user(conn, request)))
+        return web.json_response(await users.body(conn, await find_user(conn, request)))
 
 
 async def update_user(request: web.Request) -> web.Response:
@@ -95,7 +89,7 @@ async def update_user(request: web.Request) -> web.Response:
     _check(params)
     password_hash = await _new_password_hash(context, params)
     async with context.transaction() as conn:
-        user = await _user(conn, request, lock=True)
+        user = await find_user(conn, request, lock=True)
         with database_refusals("Error updating user"):
             if password_hash:
                 await users.set_password(conn, user, password_hash)
@@ -107,6 +101,8 @@ async def update_user(request: web.Request) -> web.Response:
                 merged = users.merged(user["raw_user_meta_data"], params.user_metadata)
                 columns["raw_user_meta_data"] = merged
             user = await _apply(conn, user, params, columns)
+        traits = {"user_id": str(user["id"])}
+        await audit.record(conn, request, audit.SERVICE, "user_modified", traits)
         return web.json_response(await users.body(conn, user))
 
 
@@ -114,17 +110,24 @@ async def delete_user(request: web.Request) -> web.Response:
     """Remove the user, or keep its row without anything that says who it was."""
     params = await read(request, Deletion, optional=True)
     async with request.app[CONTEXT].transaction() as conn:
-        user = await _user(conn, request, lock=True)
+        user = await find_user(conn, request, lock=True)
         with database_refusals("Database error deleting user"):
             if not params.should_soft_delete:
                 await conn.execute(_DELETE, (user["id"],))
             elif user["deleted_at"] is None:
                 await sessions.end_all(conn, user["id"])
                 await users.soft_delete(conn, user)
+        traits = {"user_id": str(user["id"])}
+        await audit.record(conn, request, audit.SERVICE, "user_deleted", traits)
     return web.json_response({})
 
 
-async def _user(conn: Connection, request: web.Request, *, lock: bool = False) -> Row:
+async def find_user(conn: Connection, request: web.Request, *, lock: bool = False) -> Row:
+    """The user with the id in the path, locked if asked.
+
+    Raises:
+        AuthError: 404, there is none.
+    """
     try:
         user_id = UUID(request.match_info["user_id"])
     except ValueError as error:
@@ -191,20 +194,3 @@ async def _apply(conn: Connection, user: Row, params: AdminUser, columns: Json) 
 def _banned_until(duration: str) -> datetime | None:
     length = None if duration == "none" else parse_duration(duration)
     return datetime.now(UTC) + length if length else None
-
-
-def _number(request: web.Request, name: str, default: int, limit: int) -> int:
-    text = request.query.get(name) or str(default)
-    if not (text.isascii() and text.isdecimal()) or len(text) > 20 or int(text) > limit:
-        raise invalid(f"Bad Pagination Parameters: {name} is not a number in range")
-    return int(text)
-
-
-def _links(request: web.Request, page: int, per_page: int, total: int) -> str:
-    """RFC 8288; clients expect `page` to be the first parameter."""
-    pages = -(-total // per_page)
-    targets = ([("next", page + 1)] if page < pages else []) + [("last", pages)]
-    return ", ".join(
-        f'<{request.rel_url.path}?{urlencode({"page": number, "per_page": per_page})}>; rel="{rel}"'
-        for rel, number in targets
-    )

@@ -27,6 +27,11 @@ class Caller:
         """The session to keep when all others end."""
         return self.session["id"] if self.session else None
 
+    @property
+    def has_second_factor(self) -> bool:
+        """Whether the session was proven by a second factor."""
+        return self.session is not None and self.session["aal"] == "aal2"
+
 
 async def require_user(
     context: Context, conn: Connection, request: web.Request, *, lock: bool = False

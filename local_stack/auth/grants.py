@@ -1,12 +1,12 @@
-"""POST /token: a session for a password, or for a refresh token."""
+"""POST /token: a session for a password, a refresh token, or the code of a PKCE flow."""
 
 from aiohttp import web
 
-from local_stack.auth import refresh, sessions, users
+from local_stack.auth import audit, flows, refresh, sessions, users
 from local_stack.auth.context import CONTEXT, Context
 from local_stack.auth.errors import AuthError, WeakPasswordError, invalid
 from local_stack.auth.rows import Json, Row
-from local_stack.auth.schemas import PasswordGrant, RefreshTokenGrant, read
+from local_stack.auth.schemas import PasswordGrant, PkceGrant, RefreshTokenGrant, read
 
 
 async def grant(request: web.Request) -> web.Response:
@@ -19,6 +19,13 @@ async def grant(request: web.Request) -> web.Response:
         case "refresh_token":
             context.limits.token_refresh.require(request)
             return web.json_response(await _by_refresh_token(context, request))
+        case "pkce":
+            context.limits.token_verifications.require(request)
+            return web.json_response(await _by_code(context, request))
+        case "id_token":
+            raise AuthError(400, "provider_disabled", "Sign-in with an ID token is not enabled")
+        case "web3":
+            raise AuthError(422, "web3_provider_disabled", "Web3 provider is disabled")
         case _:
             raise AuthError(400, "invalid_credentials", "unsupported_grant_type")
 
@@ -28,6 +35,26 @@ async def _by_refresh_token(context: Context, request: web.Request) -> Json:
     if not params.refresh_token:
         raise invalid("refresh_token required")
     return await refresh.refresh(context, request, params.refresh_token)
+
+
+async def _by_code(context: Context, request: web.Request) -> Json:
+    params = await read(request, PkceGrant)
+    if not params.auth_code or not params.code_verifier:
+        message = "both auth code and code verifier should be non-empty"
+        raise invalid(f"invalid request: {message}")
+    async with context.transaction() as conn:
+        flow = await flows.exchange(conn, params.auth_code, params.code_verifier)
+        user = await users.by_id(conn, flow["user_id"], lock=True)
+        if user is None:
+            raise users.not_found()
+        if users.is_banned(user):
+            raise AuthError(403, "user_banned", "User is banned")
+        traits = {"provider_type": flow["provider_type"]}
+        await audit.record(conn, request, user, "login", traits)
+        method = flow["authentication_method"]
+        session = await sessions.start(context, conn, user, method, request)
+    tokens = {name: flow[name] for name in ("provider_access_token", "provider_refresh_token")}
+    return session | {n.replace("access_", ""): token for n, token in tokens.items() if token}
 
 
 async def _by_password(context: Context, request: web.Request) -> Json:
@@ -44,6 +71,7 @@ async def _by_password(context: Context, request: web.Request) -> Json:
         if locked is None or locked["encrypted_password"] != known:
             raise _invalid_credentials()
         _require_admissible(locked)
+        await audit.record(conn, request, locked, "login", {"provider": "email"})
         session = await sessions.start(context, conn, locked, "password", request)
     return session | _weakness(context, params.password)
 
@@ -55,7 +83,7 @@ def _require_email(context: Context, params: PasswordGrant) -> None:
         raise AuthError(422, "phone_provider_disabled", "Phone logins are disabled")
     if not params.email:
         raise invalid("missing email or phone")
-    if not context.config.email.enable_signup:
+    if not context.config.email.enabled:
         raise AuthError(422, "email_provider_disabled", "Email logins are disabled")
 
 

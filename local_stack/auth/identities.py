@@ -15,6 +15,17 @@ _PUT_EMAIL = """
     on conflict (provider_id, provider) do update
     set identity_data = identities.identity_data || excluded.identity_data, updated_at = now()
 """
+_PUT = """
+    insert into auth.identities (
+      provider_id, user_id, identity_data, provider, last_sign_in_at, created_at, updated_at
+    ) values (%s, %s, %s, %s, now(), now(), now())
+    on conflict (provider_id, provider) do update
+    set identity_data = excluded.identity_data, last_sign_in_at = now(), updated_at = now()
+    returning id
+"""
+_OWNER = "select user_id from auth.identities where provider_id = %s and provider = %s"
+_DELETE = "delete from auth.identities where id = %s and user_id = %s"
+_DELETE_ALL = "delete from auth.identities where user_id = %s"
 _OF = "select * from auth.identities where user_id = any(%s) order by created_at, id"
 _PROVIDERS = """
     select provider from auth.identities where user_id = %s
@@ -41,6 +52,31 @@ async def put_email(
         "phone_verified": False,
     }
     await conn.execute(_PUT_EMAIL, {"id": user_id, "data": Jsonb((data or {}) | claims)})
+
+
+async def put(conn: Connection, user_id: UUID, provider: str, data: Json) -> UUID:
+    """Give the user an identity by its `sub` at a provider, or renew the one it has: its id."""
+    values = (data["sub"], user_id, Jsonb(data), provider)
+    row = await (await conn.execute(_PUT, values)).fetchone()
+    assert row is not None  # noqa: S101 - an upsert returns its row
+    identity_id: UUID = row["id"]
+    return identity_id
+
+
+async def owner(conn: Connection, provider: str, sub: str) -> UUID | None:
+    """Whose identity it is."""
+    row = await (await conn.execute(_OWNER, (sub, provider))).fetchone()
+    return row["user_id"] if row else None
+
+
+async def delete(conn: Connection, user_id: UUID, identity_id: UUID) -> None:
+    """Remove one identity of the user."""
+    await conn.execute(_DELETE, (identity_id, user_id))
+
+
+async def delete_all(conn: Connection, user_id: UUID) -> None:
+    """Remove every identity of the user."""
+    await conn.execute(_DELETE_ALL, (user_id,))
 
 
 async def of(conn: Connection, user_ids: list[UUID]) -> dict[UUID, list[Json]]:

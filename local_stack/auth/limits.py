@@ -49,7 +49,9 @@ class RateLimit:
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of one Auth, per client address."""
+    """The limits of one Auth, per client address but for mails."""
+
+    emails: RateLimit
 
     sign_in_sign_ups: RateLimit
     anonymous_users: RateLimit
@@ -60,6 +62,7 @@ class Limits:
     def from_config(cls, config: AuthRateLimit, clock: Clock = time.monotonic) -> "Limits":
         """Full buckets of the configured sizes."""
         return cls(
+            emails=RateLimit(config.email_sent, _HOUR, clock),
             sign_in_sign_ups=RateLimit(config.sign_in_sign_ups, _FIVE_MINUTES, clock),
             anonymous_users=RateLimit(config.anonymous_users, _HOUR, clock),
             token_refresh=RateLimit(config.token_refresh, _FIVE_MINUTES, clock),

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import smtplib
+from collections.abc import Mapping
 from email.message import EmailMessage
-from html import escape
 
 from local_stack.auth.errors import AuthError, invalid
+from local_stack.auth.templates import Templates, plain_text
 from local_stack.ports import HOST
 
 log = logging.getLogger(__name__)
@@ -18,26 +19,23 @@ _TIMEOUT = 5
 class Mailer:
     """Sends by SMTP to one port of this machine."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, templates: Templates) -> None:
         self._port = port
+        self._templates = templates
 
-    async def send_link(self, recipient: str, subject: str, link: str, code: str) -> None:
-        """Send a link to follow and a code to type in instead.
+    async def send(self, recipient: str, kind: str, values: Mapping[str, object]) -> None:
+        """Send one kind of mail, its placeholders filled with `values`.
 
         Raises:
             AuthError: 400, the server refuses the address; 500, it does not take the mail.
         """
+        subject, html = self._templates.render(kind, values)
         message = EmailMessage()
         message["From"] = _SENDER
         message["To"] = recipient
         message["Subject"] = subject
-        message.set_content(f"{subject}\n\nFollow this link: {link}\n\nOr enter the code: {code}\n")
-        message.add_alternative(
-            f"<h2>{escape(subject)}</h2>\n"
-            f'<p><a href="{escape(link)}">Follow this link</a></p>\n'
-            f"<p>Or enter the code: {escape(code)}</p>\n",
-            subtype="html",
-        )
+        message.set_content(plain_text(html))
+        message.add_alternative(html, subtype="html")
         await asyncio.to_thread(self._send, message)
 
     def _send(self, message: EmailMessage) -> None:

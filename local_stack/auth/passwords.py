@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import bcrypt
 
-from local_stack.auth.errors import AuthError, WeakPasswordError
+from local_stack.auth.errors import WeakPasswordError, invalid
 from local_stack.config import Auth
 from local_stack.errors import StackError
 
@@ -57,7 +57,7 @@ class Passwords:
         """Refuse what the rules forbid for a new password.
 
         Raises:
-            AuthError: 422, longer than bcrypt can hash.
+            AuthError: 400, longer than bcrypt can hash.
             WeakPasswordError: 422, with all the reasons.
         """
         _require_hashable(password)
@@ -76,7 +76,7 @@ class Passwords:
         """The bcrypt hash of a password.
 
         Raises:
-            AuthError: 422, longer than bcrypt can hash.
+            AuthError: 400, longer than bcrypt can hash.
         """
         _require_hashable(password)
         work = asyncio.get_running_loop().run_in_executor
@@ -103,7 +103,7 @@ def is_hash(text: str) -> bool:
 def _require_hashable(password: str) -> None:
     if len(password.encode()) > _MAX_BYTES:
         message = f"Password cannot be longer than {_MAX_BYTES} characters"
-        raise AuthError(422, "validation_failed", message)
+        raise invalid(message)
 
 
 def _hash(password: bytes) -> bytes:

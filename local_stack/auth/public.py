@@ -1,8 +1,9 @@
-"""What anyone may read: health, settings and the public key."""
+"""What anyone may read: health, settings and the public keys."""
 
 from aiohttp import web
 
 from local_stack.auth.context import CONTEXT
+from local_stack.auth.errors import AuthError
 
 _PROVIDERS = (
     "apple",
@@ -38,13 +39,22 @@ async def health(_: web.Request) -> web.Response:
     return web.json_response({"version": "embedded", "name": "GoTrue", "description": description})
 
 
+async def no_saml(_: web.Request) -> web.Response:
+    """Single sign-on by SAML is never on here."""
+    raise AuthError(404, "saml_provider_disabled", "SAML 2.0 is disabled")
+
+
 async def settings(request: web.Request) -> web.Response:
     """Which ways to sign in are open."""
     context = request.app[CONTEXT]
-    external = dict.fromkeys(_PROVIDERS, False) | {
-        "anonymous_users": context.config.enable_anonymous_sign_ins,
-        "email": context.config.email.enable_signup,
-    }
+    external = (
+        dict.fromkeys(_PROVIDERS, False)
+        | dict.fromkeys(context.providers, True)
+        | {
+            "anonymous_users": context.config.enable_anonymous_sign_ins,
+            "email": context.config.email.enabled,
+        }
+    )
     return web.json_response(
         {
             "external": external,
@@ -61,6 +71,6 @@ async def settings(request: web.Request) -> web.Response:
 
 async def jwks(request: web.Request) -> web.Response:
     """The keys that verify access tokens; the legacy secret is no public key."""
-    keys = [request.app[CONTEXT].tokens.public_key]
+    keys = request.app[CONTEXT].tokens.public_keys
     headers = {"Cache-Control": "public, max-age=600"}
     return web.json_response({"keys": keys}, headers=headers)

@@ -4,6 +4,8 @@ import re
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
+from aiohttp import web
+
 from local_stack.config import Auth
 
 _WILDCARDS = {"**": ".*", "*": "[^./]*", "?": "[^./]"}
@@ -15,6 +17,12 @@ _AMBIGUOUS = re.compile(r"[\x00-\x20\x7f\\\ud800-\udfff]")
 def allowed(config: Auth, url: str) -> str:
     """The address itself if it is allowed, else the site's."""
     return url if _is_allowed(config, url) else config.site_url
+
+
+def wanted(config: Auth, request: web.Request) -> str:
+    """Where the request asks to be sent, by header or query, if that is allowed."""
+    asked = request.headers.get("redirect_to") or request.query.get("redirect_to", "")
+    return allowed(config, asked)
 
 
 def _is_allowed(config: Auth, url: str) -> bool:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from aiohttp import web
 
-from local_stack.auth import sessions, users
+from local_stack.auth import audit, sessions, users
 from local_stack.auth.context import Connection, Context
 from local_stack.auth.errors import AuthError
 from local_stack.auth.rows import Json, Row
@@ -53,9 +53,19 @@ async def refresh(context: Context, request: web.Request, token: str) -> Json:
         if successor is not None:
             await conn.execute(_TOUCH, (sessions.agent(request), request.remote, session["id"]))
             user = await users.save(conn, user["id"], {}, now=["last_sign_in_at"])
-            return await sessions.issue(context, conn, user, session, successor)
+            await audit.record(conn, request, user, "token_refreshed")
+            method = "token_refresh"
+            return await sessions.issue(context, conn, user, session, successor, method)
     # Said only after the commit: the family's end must last.
     raise _invalid("refresh_token_already_used", "Already Used")
+
+
+async def swap(conn: Connection, session: Row) -> str:
+    """Replace the session's active refresh token: who still holds the old one gets the new one."""
+    active = await (await conn.execute(_ACTIVE, (session["id"],))).fetchone()
+    parent: str = active["token"] if active else ""
+    await conn.execute(_REVOKE, (parent,))
+    return await sessions.add_refresh_token(conn, session, parent=parent)
 
 
 async def _lock_owner(conn: Connection, token: str) -> tuple[Row, Row]:

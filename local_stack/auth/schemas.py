@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import from_json
 
 from local_stack.auth.errors import AuthError, invalid
@@ -36,11 +36,48 @@ class Body(BaseModel):
         return fields
 
 
-class SignUp(Body):
+class Challenged(Body):
+    """A body that may begin a PKCE flow."""
+
+    code_challenge: str = ""
+    code_challenge_method: str = ""
+
+
+class SignUp(Challenged):
     email: str = ""
     phone: str = ""
     password: str = ""
     data: dict[str, Any] = {}
+
+
+class Otp(Challenged):
+    email: str = ""
+    phone: str = ""
+    create_user: bool = True
+    channel: str = ""
+    data: dict[str, Any] = {}
+
+
+class Recovery(Challenged):
+    email: str = ""
+
+
+class Resend(Challenged):
+    type: str = ""
+    email: str = ""
+    phone: str = ""
+
+
+class Invitation(Body):
+    email: str = ""
+    data: dict[str, Any] = {}
+
+
+class LinkRequest(Invitation):
+    type: str = ""
+    new_email: str = ""
+    password: str = ""
+    redirect_to: str = ""
 
 
 class PasswordGrant(Body):
@@ -53,13 +90,33 @@ class RefreshTokenGrant(Body):
     refresh_token: str = ""
 
 
-class UserUpdate(Body):
+class PkceGrant(Body):
+    auth_code: str = ""
+    code_verifier: str = ""
+
+
+class UserUpdate(Challenged):
     email: str = ""
     phone: str = ""
     password: str | None = None
     nonce: str = ""
     data: dict[str, Any] | None = None
     app_metadata: dict[str, Any] | None = None
+
+
+class Enrollment(Body):
+    factor_type: str = ""
+    friendly_name: str = Field(default="", max_length=255)
+    issuer: str = Field(default="", max_length=255)
+
+
+class FactorCode(Body):
+    challenge_id: str = ""
+    code: str = ""
+
+
+class FactorName(Body):
+    friendly_name: str = Field(default="", max_length=255)
 
 
 class Verification(Body):
@@ -128,6 +185,8 @@ def email_address(text: str) -> str:
     Raises:
         AuthError: 400, it is no e-mail address.
     """
+    if not text:
+        raise invalid("An email address is required")
     if len(text) > _MAX_EMAIL:
         raise invalid("An email address is too long")
     if not _EMAIL.fullmatch(text):

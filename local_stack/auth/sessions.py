@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from aiohttp import web
 
-from local_stack.auth import users
+from local_stack.auth import hooks, users
 from local_stack.auth.context import Connection, Context
 from local_stack.auth.rows import Json, Row
 from local_stack.tokens import now
@@ -22,7 +22,13 @@ _CREATE = """
 _ADD_METHOD = """
     insert into auth.mfa_amr_claims (id, session_id, created_at, updated_at, authentication_method)
     values (%s, %s, now(), now(), %s)
+    on conflict (session_id, authentication_method) do update set updated_at = now()
 """
+_ADD_FACTOR = """
+    update auth.sessions set aal = 'aal2', factor_id = %s, updated_at = now()
+    where id = %s returning *
+"""
+_END_WEAKER = "delete from auth.sessions where user_id = %s and aal < 'aal2'"
 _METHODS = """
     select authentication_method as method,
       floor(extract(epoch from updated_at))::bigint as timestamp
@@ -40,20 +46,29 @@ _END_OTHERS = "delete from auth.sessions where user_id = %s and id is distinct f
 async def start(
     context: Context, conn: Connection, user: Row, method: str, request: web.Request
 ) -> Json:
-    """Sign the user in by a method (`password`, `otp`, `anonymous`): the session body."""
+    """Sign the user in by a method, such as `password` or `otp`: the session body."""
     row = (uuid4(), user["id"], agent(request), request.remote)
     session = await (await conn.execute(_CREATE, row)).fetchone()
     assert session is not None  # noqa: S101 - an insert returns its row
     await conn.execute(_ADD_METHOD, (uuid4(), session["id"], method))
     token = await add_refresh_token(conn, session)
     user = await users.save(conn, user["id"], {}, now=["last_sign_in_at"])
-    return await issue(context, conn, user, session, token)
+    return await issue(context, conn, user, session, token, method)
 
 
 async def issue(
-    context: Context, conn: Connection, user: Row, session: Row, refresh_token: str
+    context: Context,
+    conn: Connection,
+    user: Row,
+    session: Row,
+    refresh_token: str,
+    method: str,
 ) -> Json:
-    """The session body: a new access token with the current claims, and the refresh token."""
+    """The session body: a new access token with the current claims, and the refresh token.
+
+    Raises:
+        AuthError: the hook that may change the claims refuses, or returns none that will do.
+    """
     issued_at = now()
     lifetime = context.config.jwt_expiry
     claims = {
@@ -73,7 +88,9 @@ async def issue(
         "is_anonymous": user["is_anonymous"],
     }
     return {
-        "access_token": context.tokens.sign(claims),
+        "access_token": context.tokens.sign(
+            await hooks.custom_claims(context.token_hook, conn, user["id"], claims, method)
+        ),
         "token_type": "bearer",
         "expires_in": lifetime,
         "expires_at": issued_at + lifetime,
@@ -88,6 +105,18 @@ async def add_refresh_token(conn: Connection, session: Row, parent: str = "") ->
     owner = str(session["user_id"])
     await conn.execute(_CONTINUE, (users.INSTANCE, token, owner, parent, session["id"]))
     return token
+
+
+async def add_factor(conn: Connection, session: Row, factor_id: UUID, method: str) -> Row:
+    """Raise the session to two factors."""
+    await conn.execute(_ADD_METHOD, (uuid4(), session["id"], method))
+    raised = await (await conn.execute(_ADD_FACTOR, (factor_id, session["id"]))).fetchone()
+    return raised or session
+
+
+async def end_weaker(conn: Connection, user_id: UUID) -> None:
+    """Sign the user out of every session of one factor."""
+    await conn.execute(_END_WEAKER, (user_id,))
 
 
 async def end(conn: Connection, session_id: UUID) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from local_stack.auth import identities
+from local_stack.auth import factors, identities
 from local_stack.auth.context import Connection
 from local_stack.auth.errors import AuthError
 from local_stack.auth.rows import Json, Row, stamp
@@ -58,11 +58,13 @@ async def create(
     user_id: UUID,
     *,
     email: str | None = None,
+    provider: str | None = None,
     password_hash: str = "",
     role: str = AUDIENCE,
     user_metadata: Json | None = None,
 ) -> Row:
-    """Insert a user, anonymous if without an e-mail address, and not yet confirmed."""
+    """Insert a user, not yet confirmed, and anonymous without an address and a provider."""
+    provider = provider or ("email" if email else None)
     cursor = await conn.execute(
         _CREATE,
         {
@@ -72,8 +74,8 @@ async def create(
             "role": role,
             "email": email,
             "password": password_hash,
-            "is_anonymous": email is None,
-            "app_metadata": Jsonb(_email_providers() if email else {}),
+            "is_anonymous": provider is None,
+            "app_metadata": Jsonb(_providers([provider]) if provider else {}),
             "user_metadata": Jsonb(user_metadata or {}),
         },
     )
@@ -113,16 +115,22 @@ async def set_email(conn: Connection, user: Row, email: str) -> Row:
     """Move the user, who is permanent from now on, to a proven address."""
     await conn.execute(_FORGET_TOKENS, (user["id"],))
     await identities.put_email(conn, user["id"], email, verified=True)
-    providers = _email_providers(await identities.providers(conn, user["id"]))
     columns = {
         "email": email,
         "email_change": "",
         "email_change_confirm_status": 0,
         "is_anonymous": False,
-        "raw_app_meta_data": merged(user["raw_app_meta_data"], providers),
     }
-    user = await save(conn, user["id"], columns)
+    await save(conn, user["id"], columns)
+    user = await save_providers(conn, user)
     return user if user["email_confirmed_at"] else await confirm(conn, user)
+
+
+async def save_providers(conn: Connection, user: Row) -> Row:
+    """Bring the names of the user's providers up to date, after its identities changed."""
+    names = await identities.providers(conn, user["id"])
+    metadata = merged(user["raw_app_meta_data"], _providers(names))
+    return await save(conn, user["id"], {"raw_app_meta_data": metadata})
 
 
 async def soft_delete(conn: Connection, user: Row) -> None:
@@ -160,11 +168,12 @@ async def body(conn: Connection, user: Row) -> Json:
 
 async def bodies(conn: Connection, rows: list[Row]) -> list[Json]:
     """Users as clients know them, in the same order."""
-    owned = await identities.of(conn, [row["id"] for row in rows])
-    return [show(row, owned.get(row["id"], [])) for row in rows]
+    ids = [row["id"] for row in rows]
+    owned, second = await identities.of(conn, ids), await factors.of(conn, ids)
+    return [show(row, owned.get(row["id"], []), second.get(row["id"], [])) for row in rows]
 
 
-def show(user: Row, owned: list[Json]) -> Json:
+def show(user: Row, owned: list[Json], second: list[Row]) -> Json:
     """The JSON of a user row; what was never set is left out, as in GoTrue."""
     shown = {
         "id": str(user["id"]),
@@ -184,6 +193,7 @@ def show(user: Row, owned: list[Json]) -> Json:
         "app_metadata": user["raw_app_meta_data"] or {},
         "user_metadata": user["raw_user_meta_data"] or {},
         "identities": owned,
+        "factors": [factors.show(factor) for factor in second] or None,
         "created_at": stamp(user["created_at"]),
         "updated_at": stamp(user["updated_at"]),
         "banned_until": stamp(user["banned_until"]),
@@ -204,5 +214,5 @@ def _returned(row: Row | None) -> Row:
     return row
 
 
-def _email_providers(names: Sequence[str] = ("email",)) -> Json:
+def _providers(names: Sequence[str]) -> Json:
     return {"provider": names[0], "providers": list(names)}

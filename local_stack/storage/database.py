@@ -1,4 +1,4 @@
-"""Transactions that run as the caller, with what policies and triggers may ask about the request."""
+"""Transactions that run as the caller, with all that policies may ask about the request."""
 
 import json
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ from local_stack.storage.callers import Caller
 Connection = AsyncConnection[DictRow]
 Row = dict[str, Any]
 
-OPERATION = "storage.operation"
+OPERATION = web.RequestKey("OPERATION", str)
 """Under this key a request carries what it is about to do."""
 
 _SESSION_OPTIONS = (

@@ -104,13 +104,10 @@ def of_database(error: psycopg.Error) -> StorageError:
     state, message = error.sqlstate or "", error.diag.message_primary or str(error)
     if state in _BY_STATE:
         return _BY_STATE[state]
-    if state == "42501":
-        policy = "row-level security" in message
-        return denied("new row violates row-level security policy" if policy else message)
-    if state.startswith("22") or type(error) is psycopg.DataError:
+    if refusal := _refusal(state, message, error.diag.message_detail or ""):
+        return refusal
+    if not state and type(error) is psycopg.DataError:  # the driver refused to send it
         return StorageError(400, "InvalidParameter", message)
-    if state.startswith("P0"):  # a trigger of the app said no
-        return StorageError(400, "DatabaseError", message)
     log.warning("The database failed: %s %s", state or type(error).__name__, message)
     if isinstance(error, psycopg.OperationalError):
         return StorageError(503, "DatabaseError", "The database is not available", http=503)
@@ -119,12 +116,27 @@ def of_database(error: psycopg.Error) -> StorageError:
 
 _BY_STATE = {
     "23505": already_exists(),
-    "23503": StorageError(404, "InvalidRequest", "The related resource does not exist"),
     "55P03": StorageError(423, "ResourceLocked", "The resource is locked"),
     "57014": StorageError(
         544, "DatabaseTimeout", "The connection to the database timed out", http=544
     ),
 }
+
+
+def _refusal(state: str, message: str, detail: str) -> StorageError | None:
+    """The SQLSTATEs that say that the request was wrong."""
+    if state == "42501":
+        policy = "row-level security" in message
+        return denied("new row violates row-level security policy" if policy else message)
+    if state == "23503" and "still referenced" in detail:
+        return StorageError(409, "ResourceReferenced", "The resource is still referenced")
+    if state == "23503":
+        return StorageError(404, "InvalidRequest", "The related resource does not exist")
+    if state.startswith("22"):
+        return StorageError(400, "InvalidParameter", message)
+    if state.startswith("P0"):  # a trigger of the app said no
+        return StorageError(400, "DatabaseError", message)
+    return None
 
 
 def _of_http(request: web.Request, error: web.HTTPException) -> StorageError:

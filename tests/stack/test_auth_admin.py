@@ -9,7 +9,14 @@ from supabase import AuthApiError
 
 from local_stack.config import Auth
 from local_stack.settings import Settings
-from tests.stack.auth_server import NEVER_REACHED, PASSWORD, AuthServer, new_email, serve_auth
+from tests.stack.auth_server import (
+    NEVER_REACHED,
+    PASSWORD,
+    AuthServer,
+    Reply,
+    new_email,
+    serve_auth,
+)
 
 SIGN_IN = "/token?grant_type=password"
 
@@ -208,3 +215,41 @@ async def test_password_rules_bind_changes_by_admins(bare_settings: Settings) ->
         weak = await auth.admin("PUT", f"/{session['user']['id']}", {"password": "abc"})
         assert weak.refusal == (422, "weak_password")
         assert weak.body["weak_password"] == {"reasons": ["length"]}
+
+
+async def test_every_act_leaves_a_trace(auth: AuthServer) -> None:
+    session = await auth.sign_up()
+    user = session["user"]
+    await auth.refresh(session["refresh_token"])
+    await auth.call("PUT", "/user", {"data": {"a": 1}}, session["access_token"])
+    await auth.call("POST", "/logout", token=session["access_token"])
+    await auth.admin("DELETE", f"/{user['id']}")
+    rows = await auth.sql(
+        "select payload ->> 'action' as action, ip_address from auth.audit_log_entries"
+        " where payload ->> 'actor_id' = %s or payload #>> '{traits,user_id}' = %s"
+        " order by created_at",
+        user["id"],
+        user["id"],
+    )
+    acts = [row["action"] for row in rows]
+    assert sorted(acts[:2]) == ["login", "user_signedup"]
+    assert acts[2:] == ["token_refreshed", "user_modified", "logout", "user_deleted"]
+    assert {row["ip_address"] for row in rows} == {"127.0.0.1"}
+
+
+async def test_the_trail_is_read_in_pages_and_by_words(auth: AuthServer) -> None:
+    email = (await auth.sign_up())["user"]["email"]
+    headers = {"apikey": auth.settings.keys.secret_key}
+
+    async def trail(query: str) -> Reply:
+        return await auth.call("GET", f"/admin/audit?{query}", headers=headers)
+
+    found = await trail(f"query=author:{email}&per_page=1")
+    assert [entry["payload"]["actor_username"] for entry in found.body] == [email]
+    assert found.headers["x-total-count"] == "2"
+    signed_up = await trail("query=action:user_signedup&per_page=5")
+    assert {entry["payload"]["action"] for entry in signed_up.body} == {"user_signedup"}
+    assert {e["payload"]["log_type"] for e in (await trail("query=type:team")).body} == {"team"}
+    for query in ("query=moon:x", "query=author", "query=author:%00", "page=x", "per_page=0"):
+        assert (query, *(await trail(query)).refusal) == (query, 400, "validation_failed")
+    assert (await auth.call("GET", "/admin/audit")).refusal == (401, "no_authorization")

@@ -1,61 +1,28 @@
 """E-mail confirmation and change of address: the mail is read, and its link or code used."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from email import message_from_bytes, policy
-from email.message import EmailMessage
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
 from supabase import AuthApiError
 
 from local_stack.config import Auth, AuthEmail
-from local_stack.ports import HOST, Ports
+from local_stack.ports import Ports
 from local_stack.settings import Settings
+from tests.stack.auth_inbox import Inbox, open_inbox
 from tests.stack.auth_server import NEVER_REACHED, PASSWORD, AuthServer, new_email, serve_auth
 
 SIGN_IN = "/token?grant_type=password"
 EXPIRED = (403, "otp_expired")
 
 
-class Inbox:
-    """What the SMTP server took, newest last."""
-
-    def __init__(self) -> None:
-        self.mails: list[EmailMessage] = []
-
-    async def handle_DATA(  # noqa: N802 - the server calls it so
-        self, _server: SMTP, _session: Session, envelope: Envelope
-    ) -> str:
-        content = envelope.content
-        assert isinstance(content, bytes)
-        self.mails.append(message_from_bytes(content, policy=policy.default))
-        return "250 OK"
-
-    def last(self, recipient: str) -> tuple[str, str]:
-        """Path and query of the link, and the code, in the newest mail to this address."""
-        mail = next(mail for mail in reversed(self.mails) if mail["To"] == recipient)
-        part = mail.get_body(("plain",))
-        assert part is not None
-        text = part.get_content()
-        link, code = re.search(r"(http\S+)", text), re.search(r"code: (\d+)", text)
-        assert link is not None
-        assert code is not None
-        return link[1].partition("/auth/v1")[2], code[1]
-
-
 @pytest.fixture(scope="module")
 def inbox(bare_settings: Settings) -> Iterator[Inbox]:
-    """A real SMTP server on the stack's SMTP port."""
-    inbox = Inbox()
-    server = Controller(inbox, hostname=HOST, port=bare_settings.ports.smtp)
-    server.start()
-    yield inbox
-    server.stop()
+    """Where the mails go."""
+    with open_inbox(bare_settings) as inbox:
+        yield inbox
 
 
 @pytest.fixture(scope="module")

@@ -296,6 +296,22 @@ async def test_a_start_removes_what_a_crash_left(bare_settings: Settings, tmp_pa
         assert (made["public"], made["file_size_limit"]) == (True, 7)
 
 
+async def test_a_bucket_keeps_its_rules_against_copies_and_moves(
+    server: StorageServer, bucket: str
+) -> None:
+    pictures = await server.bucket(allowed_mime_types=["image/*"], file_size_limit=3)
+    path = new_path(bucket)
+    await server.upload(path, b"html", kind="text/html")
+    await server.upload(f"{path}.png", b"1234", kind="image/png")
+    await server.upload(f"{path}.gif", b"123", kind="image/gif")
+    for verb in ("copy", "move"):
+        for suffix, refusal in (("", "415"), (".png", "413"), (".gif", None)):
+            body = {"bucketId": bucket, "sourceKey": path.partition("/")[2] + suffix}
+            body |= {"destinationBucket": pictures, "destinationKey": verb + suffix}
+            reply = await server.call("POST", f"/object/{verb}", server.secret, json=body)
+            assert reply.body.get("statusCode") == refusal, (verb, suffix)
+
+
 async def test_removing_objects_removes_their_files(server: StorageServer) -> None:
     bucket = await server.bucket()
     before = server.files()

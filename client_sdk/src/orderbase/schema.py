@@ -32,6 +32,8 @@ PublicOrderStatus: TypeAlias = Literal["placed", "paid", "shipped", "completed",
 
 PublicStockMovementKind: TypeAlias = Literal["received", "adjusted", "reserved", "released", "sold", "returned"]
 
+StorageBuckettype: TypeAlias = Literal["STANDARD", "ANALYTICS", "VECTOR"]
+
 class PublicEmails(BaseModel):
     created_at: datetime.datetime = Field(alias="created_at")
     error: Optional[str] = Field(alias="error")
