@@ -1,8 +1,9 @@
 # Orderbase. Every target that a person calls says what it does: `make help`.
-PYTHON ?= python3.11
+PYTHON ?= $(notdir $(firstword $(shell command -v python3.11 python3.12 python3.13 python3) python3.11))
 BIN := .venv/bin
 STACK ?= embedded
 RUN := $(BIN)/python -m local_stack
+IF_SET_UP = @test -x $(BIN)/python || { echo "orderbase: nothing is set up yet. Start the shop: make up."; exit 1; }
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lock up down status logs reset env demo test check fix types bench
@@ -39,22 +40,27 @@ endif
 	@$(RUN) up
 
 down: ## Stop it
+	$(IF_SET_UP)
 	@$(RUN) down
 
 status: ## Say whether it runs, and where
+	$(IF_SET_UP)
 	@$(RUN) status
 
 logs: ## Follow the logs of all parts
+	$(IF_SET_UP)
 	@$(RUN) logs
 
 reset: ## Stop it and delete its data
+	$(IF_SET_UP)
 	@$(RUN) reset
 
 env: ## Print addresses and keys as dotenv lines
+	$(IF_SET_UP)
 	@$(RUN) env
 
 demo: ## Place an order on the running shop and watch it live
-	@test -x $(BIN)/python || { echo "orderbase: the shop was never started. Start it: make up."; exit 1; }
+	$(IF_SET_UP)
 	@$(BIN)/python -m demo
 
 test: setup ## Run every test

@@ -66,7 +66,7 @@ class AuthRateLimit(BaseModel):
     """How often one address may ask, per five minutes unless said."""
 
     email_sent: int = 2
-    """E-mails per hour, for the whole project."""
+    """E-mails per hour, for the whole project; without limit where nothing is confirmed by mail."""
     anonymous_users: int = 30
     """Anonymous sign-ins per hour."""
     token_refresh: int = 150

@@ -30,6 +30,8 @@ async def update_user(request: web.Request) -> web.Response:
         caller = await require_user(context, conn, request)
         protected = await factors.protects(conn, caller.user["id"])
     params = await read(request, UserUpdate)
+    if params.nonce:
+        context.limits.token_verifications.require(request)
     _check(context, caller, params)
     if protected and not caller.has_second_factor and _touches_sign_in(caller.user, params):
         message = "AAL2 session is required to update email or password when MFA is enabled."

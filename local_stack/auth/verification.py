@@ -69,9 +69,10 @@ async def follow_link(request: web.Request) -> web.Response:
 def with_parameters(site: str, query: Json, fragment: Json) -> str:
     """The site's address with more in its query, and another fragment unless that is empty."""
     parts = urlsplit(site)
-    known = dict(parse_qsl(parts.query, keep_blank_values=True))
     if query:
-        parts = parts._replace(query=urlencode(known | query))
+        known = parse_qsl(parts.query, keep_blank_values=True)
+        kept = [(name, value) for name, value in known if name not in query]
+        parts = parts._replace(query=urlencode([*kept, *query.items()]))
     if fragment:
         parts = parts._replace(fragment=urlencode(fragment | {"sb": ""}))
     return parts.geturl()

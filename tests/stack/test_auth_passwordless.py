@@ -154,6 +154,20 @@ async def test_the_project_sends_only_so_many_mails(bare_settings: Settings, inb
         assert replies[2].refusal == (429, "over_email_send_rate_limit")
 
 
+async def test_nobody_tries_out_nonces(bare_settings: Settings, inbox: Inbox) -> None:
+    limit = AuthRateLimit(token_verifications=2)
+    config = Auth(email=AuthEmail(secure_password_change=True), rate_limit=limit)
+    async with serve_auth(bare_settings, config) as auth:
+        session = await auth.sign_up()
+        old = "update auth.sessions set created_at = now() - interval '2 days' where user_id = %s"
+        await auth.sql(old, session["user"]["id"])
+        change = {"password": "a new password", "nonce": "000"}
+        replies = [
+            await auth.call("PUT", "/user", change, session["access_token"]) for _ in range(3)
+        ]
+        assert [reply.status for reply in replies] == [422, 422, 429]
+
+
 async def test_closed_doors_stay_closed(bare_settings: Settings, inbox: Inbox) -> None:
     closed = Auth(enable_signup=False, email=AuthEmail(max_frequency=0))
     async with serve_auth(bare_settings, closed) as auth:

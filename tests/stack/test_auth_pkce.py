@@ -120,6 +120,18 @@ async def test_an_old_code_is_refused(auth: AuthServer, inbox: Inbox) -> None:
     assert (await _exchange(auth, code)).refusal == (422, "flow_state_expired")
 
 
+async def test_the_sites_own_query_is_kept(auth: AuthServer, inbox: Inbox) -> None:
+    email = new_email()
+    site = f"{auth.settings.config.auth.site_url}/?a=1&a=2&code=old"
+    body = {"email": email, **CHALLENGE}
+    await auth.call("POST", "/otp", body, headers={"redirect_to": site})
+    reply = await auth.call("GET", inbox.link(email), allow_redirects=False)
+    query = parse_qs(urlsplit(reply.headers["location"]).query)
+    assert query["a"] == ["1", "2"]
+    assert len(query["code"]) == 1
+    assert query["code"] != ["old"]
+
+
 async def test_a_used_link_says_so_in_query_and_fragment(auth: AuthServer, inbox: Inbox) -> None:
     email = new_email()
     await auth.call("POST", "/otp", {"email": email, **CHALLENGE})

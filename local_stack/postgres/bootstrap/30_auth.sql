@@ -172,6 +172,9 @@ alter table auth.flow_state
   add column if not exists linking_target_id uuid,
   add column if not exists email_optional boolean not null default false;
 create index if not exists flow_state_auth_code_idx on auth.flow_state (auth_code);
+create index if not exists flow_state_created_at_idx on auth.flow_state (created_at desc);
+create index if not exists idx_user_id_auth_method
+  on auth.flow_state (user_id, authentication_method);
 
 create table if not exists auth.audit_log_entries (
   instance_id uuid,
