@@ -3,7 +3,6 @@
 from aiohttp import web
 
 from local_stack.auth.context import CONTEXT
-from local_stack.auth.errors import AuthError
 
 _PROVIDERS = (
     "apple",
@@ -37,11 +36,6 @@ async def health(_: web.Request) -> web.Response:
     """That the service answers; it asks nobody else."""
     description = "GoTrue is a user registration and authentication API"
     return web.json_response({"version": "embedded", "name": "GoTrue", "description": description})
-
-
-async def no_saml(_: web.Request) -> web.Response:
-    """Single sign-on by SAML is never on here."""
-    raise AuthError(404, "saml_provider_disabled", "SAML 2.0 is disabled")
 
 
 async def settings(request: web.Request) -> web.Response:

@@ -20,9 +20,10 @@ def allowed(config: Auth, url: str) -> str:
 
 
 def wanted(config: Auth, request: web.Request) -> str:
-    """Where the request asks to be sent, by header or query, if that is allowed."""
+    """Where the request asks to be sent, else the page that it comes from, if that is allowed."""
     asked = request.headers.get("redirect_to") or request.query.get("redirect_to", "")
-    return allowed(config, asked)
+    page = request.headers.get("Referer", "")
+    return next((url for url in (asked, page) if _is_allowed(config, url)), config.site_url)
 
 
 def _is_allowed(config: Auth, url: str) -> bool:

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from local_stack.ports import HOST
 from local_stack.realtime import create_app
+from local_stack.realtime.limits import Limits
 from local_stack.settings import Settings
 from local_stack.tokens import Tokens
 
@@ -24,10 +25,10 @@ Message = dict[str, Any]
 
 
 @asynccontextmanager
-async def serve(settings: Settings) -> AsyncIterator[str]:
+async def serve(settings: Settings, limits: Limits | None = None) -> AsyncIterator[str]:
     """Realtime mounted as the gateway mounts it; gives the API's address."""
     app = web.Application()
-    app.add_subapp("/realtime/v1", create_app(settings))
+    app.add_subapp("/realtime/v1", create_app(settings, limits))
     runner = web.AppRunner(app)
     await runner.setup()
     try:

@@ -137,6 +137,21 @@ async def test_unknown_routes_and_grants(auth: AuthServer) -> None:
         assert reply.body["msg"] == "unsupported_grant_type"
 
 
+async def test_what_is_off_says_so(auth: AuthServer) -> None:
+    for method, path, code in (
+        ("POST", "/sso", "saml_provider_disabled"),
+        ("GET", "/sso/saml/metadata", "saml_provider_disabled"),
+        ("GET", "/passkeys", "passkey_disabled"),
+        ("POST", "/passkeys/authentication/options", "passkey_disabled"),
+        ("POST", "/admin/oauth/clients", "feature_disabled"),
+        ("GET", "/oauth/authorize", "feature_disabled"),
+        ("GET", "/admin/custom-providers", "feature_disabled"),
+    ):
+        reply = await auth.call(method, path)
+        assert (path, *reply.refusal) == (path, 404, code)
+    assert (await auth.call("GET", "/ssoo")).refusal == (404, "not_found")
+
+
 async def test_grants_need_their_fields(auth: AuthServer) -> None:
     email = new_email()
     cases: list[tuple[str, dict[str, object], tuple[int, str]]] = [

@@ -71,6 +71,22 @@ async def test_a_magic_link_leads_back_with_a_session(auth: AuthServer, inbox: I
     assert user.body["email"] == email
 
 
+async def test_a_link_leads_back_to_the_page_that_asked(auth: AuthServer, inbox: Inbox) -> None:
+    email = await _member(auth)
+    site = auth.settings.config.auth.site_url
+    page, evil = "http://127.0.0.1:5173/login", "https://evil.example.com/"
+    for referer, asked, expected in (
+        (page, "", page),
+        (page, evil, page),
+        (page, f"{site}/a", f"{site}/a"),
+        (evil, evil, site),
+    ):
+        headers = {"Referer": referer, "redirect_to": asked}
+        await auth.call("POST", "/otp", {"email": email}, headers=headers)
+        query = parse_qs(urlsplit(inbox.link(email)).query)
+        assert (referer, asked, query["redirect_to"]) == (referer, asked, [expected])
+
+
 async def test_unknown_addresses_stay_unknown(auth: AuthServer, inbox: Inbox) -> None:
     email, mails = new_email(), len(inbox.mails)
     otp = {"email": email, "create_user": False}

@@ -90,7 +90,12 @@ async def test_only_realtime_topics_can_be_joined(url: str, bare_settings: Setti
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
-        ({"private": True}, "PrivateChannelsNotSupported"),
+        ({"private": True}, "Unauthorized: You do not have permissions to read"),
+        ({"broadcast": {"replay": {"since": 0}}}, "UnableToReplayMessages: Replay is not allowed"),
+        (
+            {"broadcast": {"replay": {"since": "now"}}},
+            "InvalidJoinPayload: config.broadcast.replay",
+        ),
         ({"postgres_changes": "all"}, "InvalidJoinPayload: config.postgres_changes"),
         ({"postgres_changes": [{}] * 101}, "InvalidJoinPayload: config.postgres_changes"),
         ({"postgres_changes": [{"event": "TRUNCATE"}]}, "InvalidJoinPayload: event"),
