@@ -1,12 +1,13 @@
 """/factors: a second factor is enrolled, challenged, verified and removed by its user."""
 
-import time
 from urllib.parse import urlsplit
 from uuid import UUID
 
+import pyotp
+import segno
 from aiohttp import web
 
-from local_stack.auth import audit, factors, qr, refresh, sessions, totp
+from local_stack.auth import audit, factors, refresh, sessions
 from local_stack.auth.caller import Caller, require_user
 from local_stack.auth.context import CONTEXT, Connection, Context
 from local_stack.auth.errors import AuthError, invalid
@@ -24,20 +25,29 @@ async def enroll(request: web.Request) -> web.Response:
         caller = await _signed_in(context, conn, request)
         _require_enrollable(context, params.factor_type)
         await _require_room(context, conn, caller, params.friendly_name)
-        secret = totp.new_secret()
+        secret = pyotp.random_base32()
         factor = await factors.create(conn, caller.user["id"], params.friendly_name, secret)
         traits = {"factor_id": str(factor["id"]), "factor_type": "totp"}
         await audit.record(conn, request, caller.user, "factor_in_progress", traits)
     issuer = params.issuer or urlsplit(context.config.site_url).netloc
-    uri = totp.uri(secret, issuer, caller.user["email"] or "")
+    account = caller.user["email"] or ""
+    uri = pyotp.TOTP(secret).provisioning_uri(name=account, issuer_name=issuer)
     return web.json_response(
         {
             "id": str(factor["id"]),
             "type": "totp",
             "friendly_name": params.friendly_name,
-            "totp": {"qr_code": qr.svg(uri), "secret": secret, "uri": uri},
+            "totp": {"qr_code": _qr_code(uri), "secret": secret, "uri": uri},
         }
     )
+
+
+def _qr_code(uri: str) -> str:
+    """An SVG picture that an authenticator app reads."""
+    try:
+        return segno.make(uri, micro=False).svg_inline(scale=4, light="white")
+    except segno.DataOverflowError as error:
+        raise invalid("The issuer is too long for a QR code") from error
 
 
 async def challenge(request: web.Request) -> web.Response:
@@ -69,7 +79,7 @@ async def verify(request: web.Request) -> web.Response:
             raise invalid("Code needs to be non-empty")
         _require_verifiable(context, factor)
         await _require_open(conn, factor, params, request)
-        if not totp.matches(factor["secret"], params.code, time.time()):
+        if not pyotp.TOTP(factor["secret"]).verify(params.code, valid_window=1):
             raise AuthError(422, "mfa_verification_failed", "Invalid TOTP code entered")
         traits = {"factor_id": str(factor["id"]), "challenge_id": params.challenge_id}
         await audit.record(conn, request, caller.user, "verification_attempted", traits)
