@@ -51,12 +51,18 @@ alter table public.product_images enable row level security;
 create policy "everyone reads what is on sale" on public.products
 for select to anon, authenticated
 using (active or (select private.is_staff()));
-create policy "everyone reads prices" on public.product_prices
+create policy "everyone reads prices of what is on sale" on public.product_prices
 for select to anon, authenticated
-using (true);
-create policy "everyone reads images" on public.product_images
+using (exists (
+  select from public.products
+  where id = product_id
+));
+create policy "everyone reads images of what is on sale" on public.product_images
 for select to anon, authenticated
-using (true);
+using (exists (
+  select from public.products
+  where id = product_id
+));
 
 revoke all on public.products, public.product_prices, public.product_images from anon, authenticated;
 grant select on public.products, public.product_prices, public.product_images to anon, authenticated;

@@ -23,7 +23,7 @@ create table public.orders (
   status public.order_status not null default 'placed',
   currency text not null check (currency ~ '^[A-Z]{3}$'),
   total bigint not null check (total >= 0),
-  shipping_address jsonb not null,
+  shipping_address jsonb not null check (pg_column_size(shipping_address) < 10000),
   payment_method text not null,
   failure_code text,
   failure_message text,
@@ -72,6 +72,12 @@ create index order_events_user_position_idx on public.order_events (user_id, xid
 
 create trigger touch before update on public.orders
 for each row execute function private.touch();
+create trigger forbid_change before update on public.orders
+for each row when (
+  (new.id, new.number, new.email, new.currency, new.total, new.shipping_address, new.created_at)
+  is distinct from
+  (old.id, old.number, old.email, old.currency, old.total, old.shipping_address, old.created_at)
+) execute function private.forbid_change();
 create trigger forbid_truncate before truncate on public.order_events
 for each statement execute function private.forbid_change();
 -- Erasing an account clears user_id; nothing else of an event may change.

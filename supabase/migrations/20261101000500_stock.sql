@@ -58,6 +58,11 @@ security definer
 set search_path = ''
 as $$
 begin
+  -- In the order of their ids, as everybody locks stock: others would wait for each other for ever.
+  perform from public.inventory
+  where product_id in (select product_id from new_movements)
+  order by product_id
+  for update;
   update public.inventory
   set on_hand = inventory.on_hand + moved.on_hand_change,
     reserved = inventory.reserved + moved.reserved_change
@@ -102,15 +107,20 @@ create trigger forbid_change before update or delete or truncate on public.stock
 for each statement execute function private.forbid_change();
 create trigger protect_inventory before insert or update on public.inventory
 for each row execute function private.protect_inventory();
+create trigger forbid_truncate before truncate on public.inventory
+for each statement execute function private.forbid_change();
 create trigger open_inventory after insert on public.products
 for each row execute function private.open_inventory();
 
 alter table public.inventory enable row level security;
 alter table public.stock_movements enable row level security;
 
-create policy "everyone reads stock" on public.inventory
+create policy "everyone reads stock of what is on sale" on public.inventory
 for select to anon, authenticated
-using (true);
+using (exists (
+  select from public.products
+  where id = product_id
+));
 create policy "staff read stock movements" on public.stock_movements
 for select to authenticated
 using ((select private.is_staff()));

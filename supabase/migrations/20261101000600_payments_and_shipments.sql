@@ -83,6 +83,9 @@ $$;
 
 create trigger touch before update on public.payments
 for each row execute function private.touch();
+create trigger begin_at_zero before insert on public.payments
+for each row when ((new.captured, new.refunded) is distinct from (0, 0))
+execute function private.forbid_change();
 create trigger protect_balances before update of captured, refunded on public.payments
 for each row execute function private.protect_payment_balances();
 create trigger apply_payment_entries after insert on public.payment_entries

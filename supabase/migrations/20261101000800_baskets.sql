@@ -8,8 +8,12 @@ set search_path = ''
 as $$
   select coalesce(
     jsonb_typeof(value) = 'string'
-    and char_length(btrim(value #>> '{}')) between shortest and longest
-    and value #>> '{}' !~ '[[:cntrl:]]', false)
+    and char_length(value #>> '{}') <= longest
+    and char_length(regexp_replace(value #>> '{}', '[\s\u00a0\u2000-\u200a\u202f\u205f\u3000]', '', 'g'))
+      >= shortest
+    -- Controls, and what hides or turns text around: zero width, line separators, direction.
+    and value #>> '{}' !~ '[\u0001-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]',
+    false)
 $$;
 
 create function private.check_address(address jsonb) returns jsonb
@@ -28,7 +32,7 @@ begin
   loop
     if field <> all (required || optional) then
       perform private.refuse(422, 'invalid_address', 'The shipping address has an unknown field.',
-        jsonb_build_object('field', field));
+        jsonb_build_object('fields', required || optional));
     end if;
   end loop;
   address := jsonb_strip_nulls(address);
@@ -49,7 +53,8 @@ begin
 end
 $$;
 
-create function private.check_item(item jsonb) returns void
+-- Refusals name the item by its place: what a caller sent is never repeated, in the answer or the log.
+create function private.check_item(item jsonb, place bigint) returns void
 language plpgsql immutable
 set search_path = ''
 as $$
@@ -59,14 +64,14 @@ begin
     or item - array['product_id', 'quantity'] <> '{}'
   then
     perform private.refuse(422, 'invalid_item', 'Each item is {"product_id": uuid, "quantity": integer}.',
-      jsonb_build_object('item', item));
+      jsonb_build_object('item', place));
   end if;
   if jsonb_typeof(item -> 'quantity') is distinct from 'number'
     or (item ->> 'quantity')::numeric not between 1 and 1000
     or (item ->> 'quantity')::numeric % 1 <> 0
   then
     perform private.refuse(422, 'invalid_quantity', 'The quantity must be a whole number from 1 to 1000.',
-      jsonb_build_object('product_id', item ->> 'product_id', 'quantity', item -> 'quantity'));
+      jsonb_build_object('item', place, 'product_id', item ->> 'product_id'));
   end if;
 end
 $$;
@@ -77,7 +82,6 @@ language plpgsql immutable
 set search_path = ''
 as $$
 declare
-  item jsonb;
   basket jsonb;
 begin
   if jsonb_typeof(items) is distinct from 'array' then
@@ -88,10 +92,8 @@ begin
       case jsonb_array_length(items) when 0 then 'empty_basket' else 'too_many_items' end,
       'An order has 1 to 100 items.');
   end if;
-  for item in select value from jsonb_array_elements(items)
-  loop
-    perform private.check_item(item);
-  end loop;
+  perform private.check_item(value, place)
+  from jsonb_array_elements(items) with ordinality as item (value, place);
   select jsonb_object_agg(product_id, quantity) into basket
   from (
     select lower(value ->> 'product_id') as product_id, sum((value ->> 'quantity')::numeric)::int as quantity
@@ -169,15 +171,20 @@ begin
 end
 $$;
 
+-- An account's mails go to its own address; only a guest names one.
 create function private.buyer_email(buyer uuid, given text) returns text
 language plpgsql stable
 set search_path = ''
 as $$
 declare
-  address text := coalesce(given, (select email from auth.users where id = buyer));
+  own text := (select nullif(email, '') from auth.users where id = buyer);
+  address text := coalesce(own, given);
 begin
   if address is null then
     perform private.refuse(422, 'email_required', 'A guest''s order needs an e-mail address.');
+  end if;
+  if given is not null and lower(given) <> lower(address) then
+    perform private.refuse(422, 'invalid_email', 'Mails about an account''s orders go to its own address.');
   end if;
   if address !~ '^[^@\s[:cntrl:],;:<>()"\\]+@[^@\s[:cntrl:],;:<>()"\\]+\.[^@\s[:cntrl:],;:<>()"\\]+$'
     or char_length(address) > 254
@@ -185,6 +192,23 @@ begin
     perform private.refuse(422, 'invalid_email', 'This is not an e-mail address.');
   end if;
   return address;
+end
+$$;
+
+-- Guests cost nothing to make, and their orders send mail to whom they name.
+create function private.check_rate(buyer uuid) returns void
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+  if (select is_anonymous from auth.users where id = buyer)
+    and (
+      select count(*) >= 10 from public.orders
+      where user_id = buyer and created_at > now() - interval '1 hour'
+    )
+  then
+    perform private.refuse(429, 'too_many_orders', 'A guest can place ten orders an hour. Sign up for more.');
+  end if;
 end
 $$;
 

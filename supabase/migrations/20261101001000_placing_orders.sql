@@ -19,6 +19,25 @@ begin
 end
 $$;
 
+-- The caller, if their session has not ended: an access token outlives a sign-out by up to an hour.
+create function private.signed_in_user() returns uuid
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+  caller constant uuid := auth.uid();
+  session constant uuid := auth.jwt() ->> 'session_id';
+begin
+  if caller is null
+    or not exists (select from auth.users where id = caller)
+    or (session is not null and not exists (select from auth.sessions where id = session))
+  then
+    perform private.refuse(401, 'sign_in_required', 'Sign in, as a guest at least.');
+  end if;
+  return caller;
+end
+$$;
+
 -- Definer: writes what callers may only read. Everything is checked here, under the caller's own id.
 create function private.place_order(
   items jsonb, shipping_address jsonb, payment_method text, idempotency_key uuid,
@@ -27,9 +46,10 @@ create function private.place_order(
 language plpgsql
 security definer
 set search_path = ''
+set lock_timeout = '3s'
 as $$
 declare
-  buyer constant uuid := auth.uid();
+  buyer constant uuid := private.signed_in_user();
   basket constant jsonb := private.check_items(items);
   address constant jsonb := private.check_address(shipping_address);
   hash constant bytea := sha256(convert_to(jsonb_build_array(
@@ -37,9 +57,6 @@ declare
   lines private.priced_line [];
   placed public.orders;
 begin
-  if buyer is null then
-    perform private.refuse(401, 'sign_in_required', 'Sign in, as a guest at least, to place an order.');
-  end if;
   if idempotency_key is null then
     perform private.refuse(422, 'invalid_idempotency_key', 'An order needs an idempotency key.');
   end if;
@@ -50,6 +67,7 @@ begin
   if placed.id is not null then
     return placed;
   end if;
+  perform private.check_rate(buyer);
   lines := private.price_basket(basket, address ->> 'country');
   perform private.check_price(lines, wanted_currency, expected_total);
 
@@ -72,6 +90,9 @@ begin
   perform private.reserve_stock(placed.id, lines);
   perform private.record_event(placed, 'order.placed');
   return placed;
+exception
+  when lock_not_available or deadlock_detected then
+    perform private.refuse(503, 'busy', 'Too many orders want these products. Try again.');
 end
 $$;
 
@@ -94,21 +115,23 @@ currency, expected_total (minor units): refused if the basket costs otherwise. e
 Refusals (`details`): invalid_items, empty_basket, too_many_items, invalid_item, invalid_quantity,
 invalid_address, invalid_payment_method, invalid_idempotency_key, idempotency_key_reused,
 unknown_product, mixed_currencies, currency_mismatch, price_changed, insufficient_stock,
-email_required, invalid_email, sign_in_required.';
+email_required, invalid_email, too_many_orders, busy, sign_in_required.';
 
 -- Definer: see place_order.
 create function private.cancel_order(wanted uuid) returns public.orders
 language plpgsql
 security definer
 set search_path = ''
+set lock_timeout = '3s'
 as $$
 declare
+  caller constant uuid := private.signed_in_user();
   found public.orders;
 begin
   perform private.lock_orders(array[wanted]);
   select * into found
   from public.orders
-  where id = wanted and (user_id = auth.uid() or private.is_staff());
+  where id = wanted and (user_id = caller or private.is_staff());
   if found.id is null then
     perform private.refuse(404, 'order_not_found', 'There is no such order.');
   end if;
@@ -121,6 +144,9 @@ begin
   end if;
   perform private.release_stock(wanted);
   return private.move_order(wanted, 'cancelled');
+exception
+  when lock_not_available or deadlock_detected then
+    perform private.refuse(503, 'busy', 'This order is being worked on. Try again.');
 end
 $$;
 
@@ -130,7 +156,7 @@ set search_path = ''
 as $$ select private.cancel_order(order_id) $$;
 comment on function public.cancel_order(uuid) is
 'Cancel an order whose payment has not begun; its stock is free again. Cancelling twice is once.
-Refusals: order_not_found, order_not_cancellable.';
+Refusals: order_not_found, order_not_cancellable, busy, sign_in_required.';
 
 grant execute on function private.place_order(jsonb, jsonb, text, uuid, text, bigint, text),
 private.cancel_order(uuid)

@@ -79,6 +79,11 @@ def test_a_bad_basket_is_refused_with_its_code(shopper: Caller, items: object, c
             "invalid_address",
         ),
         ({"shipping_address": ADDRESS | {"name": "x" * 201}}, 422, "invalid_address"),
+        ({"shipping_address": ADDRESS | {"name": "x" + " " * 1000}}, 422, "invalid_address"),
+        ({"shipping_address": ADDRESS | {"name": "\u00a0\u2003"}}, 422, "invalid_address"),
+        ({"shipping_address": ADDRESS | {"name": "a\u202eb"}}, 422, "invalid_address"),
+        ({"shipping_address": ADDRESS | {"name": "a\u200bb"}}, 422, "invalid_address"),
+        ({"email": "somebody.else@example.com"}, 422, "invalid_email"),
         ({"shipping_address": ADDRESS | {"status": "paid"}}, 422, "invalid_address"),
         ({"payment_method": "tok_visa"}, 422, "invalid_payment_method"),
         ({"payment_method": None}, 422, "invalid_payment_method"),
@@ -229,3 +234,79 @@ def test_cancelling_frees_the_stock_once_and_only_for_the_owner(
     assert stock_of(owner, product) == (4, 0)
     types = shopper.query("select type from public.order_events where order_id = %s", order["id"])
     assert [row["type"] for row in types] == ["order.placed", "order.cancelled"]
+
+
+def test_a_refusal_repeats_nothing_that_the_caller_sent(shopper: Caller) -> None:
+    with pytest.raises(RefusedError) as refused:
+        shopper.place([{"product_id": str(uuid.uuid4()), "quantity": 10**1000}])
+    assert len(str(refused.value) + str(refused.value.context)) < 300
+
+
+def test_a_guest_places_ten_orders_an_hour(
+    new_user: Callable[..., Caller], new_product: Callable[..., str]
+) -> None:
+    guest, product = new_user(email=None), new_product(stock=50)
+    for _ in range(10):
+        first = guest.place(lines(product), email="g@example.com")
+    with pytest.raises(RefusedError) as refused:
+        guest.place(lines(product), email="g@example.com")
+    assert (refused.value.status, refused.value.code) == (429, "too_many_orders")
+    key = first["idempotency_key"]
+    assert guest.place(lines(product), email="g@example.com", idempotency_key=key) == first
+
+
+def test_a_token_whose_session_or_user_is_gone_orders_nothing(
+    database: Settings,
+    owner: psycopg.Connection[Row],
+    shopper: Caller,
+    new_product: Callable[..., str],
+) -> None:
+    product = new_product()
+    session = uuid.uuid4()
+    with psycopg.connect(database.database_url("supabase_auth_admin")) as auth:
+        auth.execute(
+            "insert into auth.sessions (id, user_id) values (%s, %s)", (session, shopper.id)
+        )
+    shopper.claims["session_id"] = str(session)
+    order = shopper.place(lines(product))
+    owner.execute("delete from auth.sessions where id = %s", (session,))
+    for gone in (shopper, Caller(shopper.url, shopper.role, {"sub": str(uuid.uuid4())})):
+        with pytest.raises(RefusedError) as refused:
+            gone.place(lines(product))
+        assert (refused.value.status, refused.value.code) == (401, "sign_in_required")
+        with pytest.raises(RefusedError) as refused:
+            gone.call("public.cancel_order", order_id=order["id"])
+        assert refused.value.code == "sign_in_required"
+
+
+def test_a_product_that_stays_locked_is_busy_not_broken(
+    shopper: Caller, owner: psycopg.Connection[Row], new_product: Callable[..., str]
+) -> None:
+    product = new_product()
+    with owner.transaction():
+        owner.execute("select 1 from public.inventory where product_id = %s for update", (product,))
+        with pytest.raises(RefusedError) as refused:
+            shopper.place(lines(product))
+    assert (refused.value.status, refused.value.code) == (503, "busy")
+
+
+def test_receiving_goods_and_placing_orders_never_wait_for_each_other_for_ever(
+    new_user: Callable[..., Caller],
+    engine: Caller,
+    new_product: Callable[..., str],
+) -> None:
+    products = [new_product(stock=1000) for _ in range(12)]
+    buyers = [new_user() for _ in range(4)]
+    receive = (
+        "insert into public.stock_movements (product_id, kind, on_hand_change, reserved_change)"
+        " select unnest(%s::uuid[]), 'received', 1, 0"
+    )
+
+    def work(number: int) -> None:
+        if number % 2:
+            engine.query(receive, products[::-1] if number % 4 == 1 else products)
+        else:
+            buyers[number % 4].place([line for product in products for line in lines(product)])
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(80)))

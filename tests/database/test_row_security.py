@@ -95,3 +95,17 @@ def test_erasing_an_account_keeps_its_orders(
         "select user_id from public.order_events where order_id = %s", (order["id"],)
     ).fetchall()
     assert kept == [{"user_id": None}]
+
+
+def test_nothing_tells_of_a_product_that_is_not_on_sale(
+    database: Settings, owner: psycopg.Connection[Row], new_product: Callable[..., str]
+) -> None:
+    product = new_product()
+    owner.execute("insert into public.product_prices values (%s, 'US', 1, 'USD')", (product,))
+    seen = [
+        f"select 1 from public.{table} where {column} = %s"
+        for table, column in (("inventory", "product_id"), ("product_prices", "product_id"))
+    ]
+    assert [len(anonymous(database).query(query, product)) for query in seen] == [1, 1]
+    owner.execute("update public.products set active = false where id = %s", (product,))
+    assert [len(anonymous(database).query(query, product)) for query in seen] == [0, 0]
