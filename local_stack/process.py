@@ -46,7 +46,7 @@ class Process:
         assert self._child is not None  # noqa: S101 - waited for after start
         return await self._child.wait()
 
-    async def stop(self, patience: float = 5) -> None:
+    async def stop(self, patience: float = 10) -> None:
         """Ask it to stop; after `patience` seconds, kill it."""
         if self._child is None or self._child.returncode is not None:
             return

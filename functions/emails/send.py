@@ -48,7 +48,8 @@ class Mailer:
                 await connection.data(message.as_bytes(), timeout=self._timeout)
         except SMTPResponseException as error:
             return _answered(error)
-        except (SMTPException, OSError, TimeoutError) as error:
+        # Cancelled: the process stops, and what it knows of this mail must not be lost.
+        except (SMTPException, OSError, TimeoutError, asyncio.CancelledError) as error:
             return Outcome("unknown" if offered else "retry", error=type(error).__name__)
         return Outcome("sent")
 

@@ -18,7 +18,7 @@ from functions.kit.worker import Worker
 
 _MAX_WAKE_BYTES = 20_000
 _READY_SECONDS = 2.0
-_STOP_SECONDS = 8.0
+_STOP_SECONDS = 5.0
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,15 @@ class Queue:
     def result(self, job: Job, outcome: Outcome) -> Row:
         """The row that reports this outcome."""
         identity = {name: job[name] for name in ("message_id", "reads", *self.receipt)}
-        row = identity | {"outcome": outcome.status, "data": dict(outcome.data)}
+        data = {name: _storable(value) for name, value in outcome.data.items()}
+        row = identity | {"outcome": outcome.status, "data": data}
         if outcome.error:
-            row["error"] = outcome.error[:_MAX_ERROR]
+            row["error"] = _storable(outcome.error[:_MAX_ERROR])
         return row
+
+
+def _storable(value: object) -> object:
+    """Text that Postgres can keep: what others answer may hold NUL, or bytes that are no text."""
+    if not isinstance(value, str):
+        return value
+    return value.replace("\0", "").encode("utf-8", "replace").decode()

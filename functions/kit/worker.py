@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from functions.kit.database import DatabaseError, Row
+from functions.kit.database import DatabaseError, DatabaseRefused, Row
 from functions.kit.queue import SETTLED_BY_DATABASE, Job, Outcome, Queue
 
 Effect = Callable[[Job], Awaitable[Outcome]]
@@ -98,19 +98,31 @@ class Worker:
             for job, outcome in zip(jobs, outcomes, strict=True)
             if isinstance(outcome, Outcome)
         ]
-        replies = await self._patiently(lambda: self.queue.finish(results))
+        replies = await self._finish(results)
         counts = Counter(result["outcome"] for result in results)
         took = round((time.monotonic() - begun) * 1000)
         self._log(logging.INFO, "batch", jobs=len(jobs), outcomes=counts, milliseconds=took)
         self._report(replies)
 
     async def _perform(self, job: Job) -> Outcome:
-        async with self._slots:
-            try:
+        try:
+            async with self._slots:
                 return await self._effect(job)
-            except Exception as error:  # noqa: BLE001 - its neighbours must be finished
-                _LOG.exception("effect failed for message %s", job["message_id"])
-                return Outcome.retry(f"unexpected {type(error).__name__}")
+        except asyncio.CancelledError:
+            return Outcome.retry("stopped")
+        except Exception as error:  # noqa: BLE001 - its neighbours must be finished
+            _LOG.exception("effect failed for message %s", job["message_id"])
+            return Outcome.retry(f"unexpected {type(error).__name__}")
+
+    async def _finish(self, results: list[Row]) -> list[Row]:
+        """Record them together, or, when the database cannot read one of them, each by itself."""
+        try:
+            return await self._patiently(lambda: self.queue.finish(results))
+        except DatabaseRefused as error:
+            if len(results) == 1:
+                self._log(logging.ERROR, "result was refused", error=error)
+                return []
+        return [reply for result in results for reply in await self._finish([result])]
 
     def _report(self, replies: list[Row]) -> None:
         for reply in replies:
@@ -121,6 +133,8 @@ class Worker:
         for delay in self._delays:
             try:
                 return await call()
+            except DatabaseRefused:
+                raise
             except DatabaseError as error:
                 self._log(logging.WARNING, "database trouble", error=error, retry_in=delay)
                 await asyncio.sleep(delay)

@@ -30,6 +30,8 @@ class Engine:
         self.faults: list[int] = []
         """Statuses of the next replies; 0 hangs up after the work is done."""
         self.finish_status = "finished"
+        self.refused_message: int | None = None
+        """A finish that holds this message is refused whole."""
         self.claimed = asyncio.Event()
         self.claims_in_flight = self.most_claims_in_flight = 0
 
@@ -47,6 +49,8 @@ class Engine:
         self.calls.append((verb, arguments))
         self.headers.append(dict(request.headers))
         fault = self.faults.pop(0) if self.faults else None
+        if self.refused_message in {row["message_id"] for row in arguments.get("results", [])}:
+            fault = 400
         if fault:
             return web.json_response({"code": "XX000", "message": "scripted"}, status=fault)
         rows = await self._claim() if verb.startswith("claim_") else self._finish(arguments)

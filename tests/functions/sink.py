@@ -14,6 +14,7 @@ class Sink:
         self.logins = 0
         self.answers: dict[str, str] = {}
         """By command: another answer, `hang` to give none, `drop` to hang up."""
+        self.hanging = asyncio.Event()
         self.port = 0
 
     def protocol(self) -> SMTP:
@@ -50,6 +51,7 @@ class Sink:
     async def _answer(self, server: SMTP, command: str, usual: str) -> str:
         answer = self.answers.get(command, usual)
         if answer == "hang":
+            self.hanging.set()
             await asyncio.sleep(30)
         if answer == "drop":
             assert isinstance(server.transport, asyncio.WriteTransport)

@@ -239,7 +239,7 @@ async def test_a_secret_never_reaches_an_answer_or_a_log(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     assert isinstance(engine.settings().webhook_secret, SecretStr)
-    engine.faults = [401, 401]
+    engine.faults = [401]
     async with serving(app_of(engine)) as client:
         await ask(client, "POST", "/orders/wake", data=BODY, headers={"webhook-id": "x"})
         await until(lambda: not engine.faults)

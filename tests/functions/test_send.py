@@ -172,3 +172,15 @@ def test_headers_cannot_be_added_by_what_a_mail_says() -> None:
     assert body["Bcc"] is None
     assert [name for name, _ in body.items()][:3] == ["From", "To", "Subject"]
     assert isinstance(RECIPIENT, Address)
+
+
+@pytest.mark.parametrize(("command", "status"), [("RCPT", "retry"), ("DATA", "unknown")])
+async def test_what_is_known_of_a_mail_when_the_process_stops(
+    sink: Sink, command: str, status: str
+) -> None:
+    sink.answers = {command: "hang"}
+    mailer = Mailer(MailServer.of_url(f"smtp://{HOST}:{sink.port}"), SENDER)
+    sending = asyncio.create_task(send(mailer))
+    await asyncio.wait_for(sink.hanging.wait(), 10)
+    sending.cancel()
+    assert (await sending).status == status

@@ -238,7 +238,7 @@ async def test_a_stop_finishes_the_batch_in_hand_and_claims_no_more(
     assert (engine.outcomes(), engine.claims()) == (["succeeded"], 1)
 
 
-async def test_a_stop_gives_up_what_takes_too_long_and_records_the_rest(
+async def test_a_stop_gives_back_what_takes_too_long_and_records_the_rest(
     engine: Engine, work: Callable[..., Worker]
 ) -> None:
     async def effect(job: Job) -> Outcome:
@@ -251,7 +251,37 @@ async def test_a_stop_gives_up_what_takes_too_long_and_records_the_rest(
     worker.wake()
     await engine.claimed.wait()
     await worker.stop(0.1)
+    assert engine.outcomes() == ["succeeded", "retry", "succeeded"]
+
+
+async def test_a_result_that_the_database_cannot_read_spares_its_neighbours(
+    engine: Engine, work: Callable[..., Worker]
+) -> None:
+    async def effect(_: Job) -> Outcome:
+        return Outcome("succeeded")
+
+    worker = work(effect)
+    engine.refused_message = 2
+    engine.due = [message(1), message(2), message(3)]
+    worker.wake()
+    await until(lambda: len(engine.results) == 2)
+    await worker.stop(5)
     assert [row["message_id"] for row in engine.results] == [1, 3]
+
+
+async def test_text_that_no_database_keeps_is_made_such(
+    engine: Engine, work: Callable[..., Worker]
+) -> None:
+    async def effect(_: Job) -> Outcome:
+        hostile = "Bo\udceete\0"
+        return Outcome("failed", {"failure_message": hostile}, error=hostile)
+
+    worker = work(effect)
+    engine.due = [message(1)]
+    worker.wake()
+    await until(lambda: bool(engine.results))
+    [row] = engine.results
+    assert (row["error"], row["data"]["failure_message"]) == ("Bo?te", "Bo?te")
 
 
 async def test_a_stop_ends_a_drain_that_lingers_or_never_was(work: Callable[..., Worker]) -> None:

@@ -148,6 +148,7 @@ _SHORTAGES: TypeAdapter[tuple[Shortage, ...]] = TypeAdapter(tuple[Shortage, ...]
 
 # Refusals of the database's verbs, then those of Auth whose status says too little.
 CODES: dict[str, type[OrderbaseError]] = {
+    "busy": ServerError,
     "currency_mismatch": InvalidRequest,
     "email_required": InvalidRequest,
     "empty_basket": InvalidRequest,
@@ -170,6 +171,7 @@ CODES: dict[str, type[OrderbaseError]] = {
     "product_not_found": NotFound,
     "sign_in_required": AuthError,
     "too_many_items": InvalidRequest,
+    "too_many_orders": RateLimited,
     "unknown_product": InvalidRequest,
     # Auth
     "bad_jwt": AuthError,
