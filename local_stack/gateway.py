@@ -34,7 +34,11 @@ async def serve(settings: Settings) -> AsyncIterator[None]:
     ) as session:
         # Bodies travel as they are: nothing here unpacks what a client has packed.
         runner = web.AppRunner(
-            create_app(settings, session), access_log=None, auto_decompress=False
+            create_app(settings, session),
+            access_log=None,
+            auto_decompress=False,
+            # How long the rest of a refused body is read, so that its sender sees the refusal.
+            lingering_time=1.0,
         )
         await runner.setup()
         try:

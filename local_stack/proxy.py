@@ -1,6 +1,6 @@
 """Passes a request on to another server and streams the answer back."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import TypeVar
 
 import aiohttp
@@ -25,6 +25,8 @@ _HOP_BY_HOP = frozenset(
     }
 )
 _BUFFER_BYTES = 64 * 1024
+MAX_BODY_BYTES = 16 << 20
+"""PostgREST keeps a whole body in memory, several times over."""
 T = TypeVar("T", bound=web.StreamResponse)
 UNTYPED = "untyped"
 """Set on a response that must not get aiohttp's default Content-Type."""
@@ -43,18 +45,48 @@ class Upstream:
     ) -> web.StreamResponse:
         """Send the request with these headers to `path`; 503 when nobody is there."""
         url = URL(self._address + path, encoded=True)
+        if (request.content_length or 0) > MAX_BODY_BYTES:
+            return _too_large()
         try:
             async with self._session.request(
                 request.method,
                 url,
                 headers=headers,
-                data=request.content if request.body_exists else None,
+                data=_bounded(request.content) if request.body_exists else None,
                 allow_redirects=False,
             ) as answer:
                 return await _relay(request, answer)
-        except aiohttp.ClientConnectorError:
-            message = f"{self._name} does not answer"
-            return web.json_response({"message": message, "code": "503"}, status=503)
+        except aiohttp.ClientError as error:
+            # aiohttp wraps what goes wrong while it sends the body.
+            if isinstance(error.__cause__, _TooLargeError):
+                return _too_large()
+            return _unanswered(self._name, error)
+
+
+def _unanswered(name: str, error: aiohttp.ClientError) -> web.Response:
+    status = 503 if isinstance(error, aiohttp.ClientConnectorError) else 502
+    return web.json_response(
+        {"message": f"{name} does not answer", "code": str(status)}, status=status
+    )
+
+
+class _TooLargeError(Exception):
+    """The body went on past the limit."""
+
+
+async def _bounded(body: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """The body as it comes: a length that was not announced is counted."""
+    seen = 0
+    async for chunk in body.iter_chunked(_BUFFER_BYTES):
+        seen += len(chunk)
+        if seen > MAX_BODY_BYTES:
+            raise _TooLargeError
+        yield chunk
+
+
+def _too_large() -> web.Response:
+    message = f"The body is larger than {MAX_BODY_BYTES >> 20} MiB"
+    return web.json_response({"message": message, "code": "413"}, status=413)
 
 
 async def _relay(request: web.Request, answer: aiohttp.ClientResponse) -> web.StreamResponse:

@@ -76,6 +76,31 @@ async def test_an_oversized_body_for_auth_is_refused(http: aiohttp.ClientSession
         assert answer.status == 413
 
 
+@pytest.mark.parametrize("announced", [True, False])
+async def test_an_endless_body_for_rest_is_refused_early(
+    stack: Stack, http: aiohttp.ClientSession, announced: bool
+) -> None:
+    sent = 0
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal sent
+        for _ in range(400):
+            sent += 1 << 20
+            yield b" " * (1 << 20)
+
+    length = {"Content-Length": str(400 << 20)} if announced else {}
+    refused = False
+    try:
+        async with http.post("/rest/v1/rpc/place_order", data=body(), headers=length) as answer:
+            refused = answer.status == 413
+    except aiohttp.ClientConnectionError:
+        refused = True
+    assert refused
+    assert sent < 400 << 20
+    async with http.get("/rest/v1/products?limit=1") as answer:
+        assert answer.status == 200
+
+
 async def test_half_open_connections_hold_nobody_up(
     stack: Stack, http: aiohttp.ClientSession
 ) -> None:
