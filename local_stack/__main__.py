@@ -21,7 +21,6 @@ from local_stack.settings import (
     CACHE,
     DEFAULT_HOME,
     HOME_VARIABLE,
-    PORTS_FILE,
     REPOSITORY,
     Settings,
 )
@@ -41,8 +40,9 @@ def up(home: Path, options: argparse.Namespace) -> None:
     started = time.monotonic()
     logs = home / "logs"
     try:
+        instance.forget_ready()
         logs.mkdir(parents=True, exist_ok=True)
-        log = (logs / _SUPERVISOR_LOG).open("wb")
+        log = (logs / _SUPERVISOR_LOG).open("ab")
     except OSError as error:
         raise StackError(f"Cannot write to {home}: {error.strerror}.") from error
     with log:
@@ -57,12 +57,15 @@ def up(home: Path, options: argparse.Namespace) -> None:
             start_new_session=True,
         )
     try:
-        _wait(instance, child, home)
+        ours = _wait(instance, child, home)
     except BaseException:
         child.terminate()
         child.wait()
         raise
-    print(f"Healthy after {time.monotonic() - started:.1f} s.")
+    if ours:
+        print(f"Healthy after {time.monotonic() - started:.1f} s.")
+    else:
+        print("The stack already runs.")
     _print_addresses(Settings.of_home(home))
 
 
@@ -72,6 +75,8 @@ def run(home: Path, options: argparse.Namespace) -> None:
 
     instance = Instance(home)
     with instance.hold():
+        with suppress(OSError):
+            os.truncate(home / "logs" / _SUPERVISOR_LOG, 0)
         ports = Ports.free() if options.free_ports else Ports.from_environment()
         ports.require_free()
         report = partial(print, flush=True)
@@ -132,8 +137,8 @@ def logs(home: Path, _: argparse.Namespace) -> None:
 def reset(home: Path, _: argparse.Namespace) -> None:
     """Stop the stack and delete its data; the next start begins with the demo shop."""
     Instance(home).stop()
-    if (home / PORTS_FILE).exists():
-        Cluster(Settings.of_home(home)).remove()
+    if home.exists():
+        Cluster(Settings.load(home, Ports())).remove()
     for path in home.glob("*"):
         if path.is_dir() and path != REPOSITORY / CACHE:
             shutil.rmtree(path)
@@ -153,19 +158,24 @@ COMMANDS: dict[str, Callable[[Path, argparse.Namespace], None]] = {
 }
 
 
-def _wait(instance: Instance, child: subprocess.Popen[bytes] | None, home: Path) -> None:
-    """Show what the starting supervisor says until it is ready."""
+def _wait(instance: Instance, child: subprocess.Popen[bytes] | None, home: Path) -> bool:
+    """Show what the starting supervisor says until it is ready; whether it is our child."""
     log = home / "logs" / _SUPERVISOR_LOG
     shown: list[str] = []
     while not instance.ready:
+        pid = instance.pid
         if child is not None and child.poll() is not None:
-            raise StackError(_reason(instance, log))
-        if child is None and instance.pid is None:
+            if pid is None:
+                raise StackError(_reason(instance, log))
+            child = None  # somebody else was quicker
+        elif child is None and pid is None:
             raise StackError("The stack stopped while it was starting.")
-        steps = [line for line in _lines(log) if line.endswith(PROGRESS)]
-        print("".join(f"{line}\n" for line in steps[len(shown) :]), end="", flush=True)
-        shown = steps
+        if child is None or pid == child.pid:
+            steps = [line for line in _lines(log) if line.endswith(PROGRESS)]
+            print("".join(f"{line}\n" for line in steps[len(shown) :]), end="", flush=True)
+            shown = steps
         time.sleep(0.05)
+    return child is not None
 
 
 def _reason(instance: Instance, log: Path) -> str:

@@ -7,10 +7,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from local_stack.errors import StackError
 
 _STOP_SECONDS = 40
+_LOCK_SECONDS = 0.3
 
 
 class Instance:
@@ -35,10 +37,8 @@ class Instance:
         except OSError as error:
             raise StackError(f"Cannot write to {self._home}: {error.strerror}.") from error
         with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise StackError("The stack already runs here. See: make status.") from error
+            if not _lock(file):
+                raise StackError("The stack already runs here. See: make status.")
             file.truncate(0)
             file.write(str(os.getpid()))
             file.flush()
@@ -48,6 +48,10 @@ class Instance:
                 yield
             finally:
                 self._ready.unlink(missing_ok=True)
+
+    def forget_ready(self) -> None:
+        """Drop what a killed supervisor has left; only while none runs."""
+        self._ready.unlink(missing_ok=True)
 
     def mark_ready(self) -> None:
         """Say that everything answers."""
@@ -87,6 +91,20 @@ class Instance:
                 raise StackError(f"Process {pid} does not stop. Its log: {self._home / 'logs'}.")
             time.sleep(0.02)
         return True
+
+
+def _lock(file: IO[str]) -> bool:
+    """Try for a moment: whoever asks whether a stack runs holds the lock for an instant, too."""
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        else:
+            return True
 
 
 def _is_alive(pid: int) -> bool:

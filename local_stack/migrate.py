@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 
 from local_stack.errors import StackError
+from local_stack.ports import HOST
 from local_stack.settings import Settings
 
 _TIMEOUT_SECONDS = 120
@@ -47,12 +48,15 @@ def supabase(settings: Settings, *arguments: str) -> str:
     program = settings.repository / "node_modules" / ".bin" / "supabase"
     if not program.exists() or shutil.which("node") is None:
         raise StackError("The Supabase CLI is not installed. Run `make setup` (needs Node 20).")
-    command = [str(program), *arguments, f"--remote={settings.database_url()}"]
+    # Any account may read a command line: the password goes by the environment.
+    secret = {"PGPASSWORD": settings.keys.database_password, "PGSSLMODE": "disable"}
+    address = f"postgresql://postgres@{HOST}:{settings.ports.postgres}/postgres"
+    command = [str(program), *arguments, f"--remote={address}"]
     try:
         result = subprocess.run(  # noqa: S603 - our own command
             command,
             cwd=settings.repository,
-            env=os.environ | {"DO_NOT_TRACK": "1", "PGSSLMODE": "disable"},
+            env=os.environ | secret | {"DO_NOT_TRACK": "1"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

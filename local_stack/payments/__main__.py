@@ -24,6 +24,7 @@ def main() -> None:
     missing = [name for name in _VARIABLES if not os.environ.get(name)]
     if missing:
         sys.exit(f"payments: set {' and '.join(missing)} in the environment.")
+    os.umask(0o077)
     try:
         web.run_app(
             create_app(

@@ -38,7 +38,8 @@ class Cluster:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.folder = account.reachable(settings.home / "postgres")
+        self._record = settings.home / "postgres.folder"
+        self.folder = self._recorded() or account.reachable(settings.home / "postgres")
         self.data = self.folder / "data"
         self._programs = account.reachable(settings.repository / CACHE / "programs")
 
@@ -51,8 +52,7 @@ class Cluster:
             StackError: the disk refuses, or PostgreSQL is not installed.
         """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            account.give(self.folder)
+            self._claim_folder()
             binaries.install(self._settings.repository, self._programs)
             if not self._made.exists():
                 self._fill()
@@ -95,10 +95,23 @@ class Cluster:
     def remove(self) -> None:
         """Delete the data."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        self._record.unlink(missing_ok=True)
 
     @property
     def _made(self) -> Path:
         return self.folder / templates.MADE
+
+    def _recorded(self) -> Path | None:
+        """The folder of an earlier start; who may reach what can have changed since."""
+        return Path(self._record.read_text("utf-8")) if self._record.exists() else None
+
+    def _claim_folder(self) -> None:
+        if not self._record.exists():
+            # What a home that was deleted by hand has left behind: nobody has its keys any more.
+            shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        account.give(self.folder)
+        self._record.write_text(str(self.folder), "utf-8")
 
     def _fill(self) -> None:
         template = self._settings.template

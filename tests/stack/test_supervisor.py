@@ -1,12 +1,16 @@
 """Starting and stopping the stack as a person does, and what happens when parts of it die."""
 
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -161,3 +165,40 @@ def test_a_home_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     assert result.returncode == 1
     [line] = result.stderr.strip().splitlines()
     assert "Cannot write to" in line
+
+
+def test_of_several_starts_at_once_one_wins_and_the_others_say_so(home: Path) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        results = list(
+            pool.map(lambda _: stack_command(home, "up", "--free-ports", "--fast"), range(3))
+        )
+    assert [result.returncode for result in results] == [0, 0, 0], results
+    said = sorted("already runs" in result.stdout for result in results)
+    assert said == [False, True, True]
+
+
+def test_the_database_of_a_home_that_was_deleted_by_hand_is_not_taken_for_ours(home: Path) -> None:
+    start(home)
+    stack_command(home, "down")
+    shutil.rmtree(home)
+    start(home)
+
+
+def test_no_secret_stands_in_a_command_line(home: Path) -> None:
+    seen: set[str] = set()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "local_stack", "up", "--free-ports"],
+        cwd=REPOSITORY,
+        env=os.environ | {HOME_VARIABLE: str(home)},
+        stdout=subprocess.DEVNULL,
+    )
+    while process.poll() is None:
+        for command in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                seen.add(command.read_bytes().decode(errors="replace"))
+        time.sleep(0.005)
+    assert process.returncode == 0
+    assert any("supabase" in command and "push" in command for command in seen)
+    keys = json.loads((home / "keys.json").read_text())
+    secrets = [str(secret) for secret in keys.values() if secret]
+    assert not [secret for secret in secrets for command in seen if secret in command]
