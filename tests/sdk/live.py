@@ -49,11 +49,12 @@ async def open_shop(stack: Stack, url: str | None = None) -> AsyncIterator[Async
 
 
 async def place(shop: AsyncOrderbase, product: UUID, quantity: int = 1) -> Order:
+    user = shop.auth.user
     return await shop.orders.place(
         {product: quantity},
         shipping_address=ADDRESS,
         payment_method="pm_card_visa",
-        email="ada@example.com",
+        email="ada@example.com" if user and user.is_guest else None,
     )
 
 

@@ -14,7 +14,16 @@ from orderbase import AsyncOrderbase, AuthError, FeedEvent, InvalidRequest
 from orderbase._async_orders import AsyncOrders
 from orderbase._feed import Position
 from tests.conftest import Stack
-from tests.sdk.live import PATIENCE, Line, Watching, create_product, open_shop, place
+from tests.sdk.live import (
+    PASSWORD,
+    PATIENCE,
+    Line,
+    Watching,
+    create_product,
+    new_email,
+    open_shop,
+    place,
+)
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +33,9 @@ def product(stack: Stack) -> UUID:
 
 @pytest.fixture
 async def shop(stack: Stack) -> AsyncIterator[AsyncOrderbase]:
-    """A shop with a guest."""
+    """A shop with a shopper: guests may place few orders."""
     async with open_shop(stack) as shop:
-        await shop.auth.sign_in_as_guest()
+        await shop.auth.sign_up(email=new_email(), password=PASSWORD)
         yield shop
 
 
@@ -73,7 +82,7 @@ async def test_a_watch_outlives_its_connections(stack: Stack, product: UUID) -> 
         open_shop(stack) as buyer,
         open_shop(stack, url) as watcher,
     ):
-        await buyer.auth.sign_in_as_guest()
+        await buyer.auth.sign_up(email=new_email(), password=PASSWORD)
         session = await buyer.supabase.auth.get_session()
         assert session is not None
         await watcher.supabase.auth.set_session(session.access_token, session.refresh_token)

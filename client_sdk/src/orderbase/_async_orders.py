@@ -51,13 +51,14 @@ class AsyncOrders:
                 to try again from another process; generated otherwise.
             currency: ISO 4217; refused if the basket is not sold in it.
             expected_total: what the shopper was shown; refused if the price has changed.
-            email: where mails about this order go; guests must give it.
+            email: where mails about a guest's order go; an account's go to its own address.
 
         Raises:
             OutOfStock: nothing was ordered; `products` says what is short.
             Conflict: "price_changed"; `context` has the `total` (minor units) and `currency`.
             IdempotencyMismatch: the key belongs to another request.
             InvalidRequest: the basket, address, payment method or e-mail will not do.
+            RateLimited: a guest has placed ten orders within an hour.
             ConnectionFailed, TimedOut, ServerError: whether the order was placed is unknown;
                 place it again with the error's `idempotency_key`.
         """
