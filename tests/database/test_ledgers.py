@@ -21,8 +21,10 @@ from tests.database.test_place_order import lines
         "delete from public.orders where id = %(order)s",
         "update public.orders set total = 1 where id = %(order)s",
         "truncate public.inventory",
-        ("insert into public.payments (order_id, provider, reference, status, amount, currency,"
-        " captured) values (%(order)s, 'x', 'x', 'succeeded', 5, 'EUR', 5)"),
+        (
+            "insert into public.payments (order_id, provider, reference, status, amount, currency,"
+            " captured) values (%(order)s, 'x', 'x', 'succeeded', 5, 'EUR', 5)"
+        ),
     ],
 )
 def test_not_even_the_owner_rewrites_a_ledger(

@@ -74,23 +74,32 @@ def test_an_orders_events_keep_their_order_when_a_batch_waited_for_it(
     owner: psycopg.Connection[Row],
     new_product: Callable[..., str],
 ) -> None:
-    """Without the advisory locks, the waiting batch would carry the lower transaction id."""
+    """The batch locks one order and waits for the next, while another is quick with the third.
+
+    With row locks alone it would have its transaction id by then: lower than that of the quick one,
+    whose event it must follow.
+    """
     product = new_product()
-    first, second = sorted(str(shopper.place(lines(product))["id"]) for _ in range(2))
-    with owner_connection(database) as batch, owner_connection(database) as single:
-        single.execute("select private.lock_orders(array[%s::uuid])", (second,))
-        single.execute("select private.move_order(%s, 'paid')", (second,))
-        waiting = Thread(
-            target=batch.execute,
-            args=("select private.lock_orders(%s::uuid[])", ([first, second],)),
-        )
+    ids = sorted(str(shopper.place(lines(product))["id"]) for _ in range(3))
+    lock = "select private.lock_orders(%s::uuid[])"
+    move = "select private.move_order(%s, %s)"
+    with (
+        owner_connection(database) as batch,
+        owner_connection(database) as slow,
+        owner_connection(database) as quick,
+    ):
+        slow.execute(lock, (ids[1:2],))
+        waiting = Thread(target=batch.execute, args=(lock, (ids,)))
         waiting.start()
         wait_until_blocked(owner, batch.info.backend_pid)
-        single.commit()
+        quick.execute(lock, (ids[2:],))
+        quick.execute(move, (ids[2], "paid"))
+        quick.commit()
+        slow.commit()
         waiting.join()
-        batch.execute("select private.move_order(%s, 'shipped')", (second,))
+        batch.execute(move, (ids[2], "shipped"))
         batch.commit()
-    types = [event["type"] for event in feed(shopper) if str(event["order_id"]) == second]
+    types = [event["type"] for event in feed(shopper) if str(event["order_id"]) == ids[2]]
     assert types == ["order.placed", "order.paid", "order.shipped"]
 
 

@@ -246,8 +246,9 @@ def test_a_guest_places_ten_orders_an_hour(
     new_user: Callable[..., Caller], new_product: Callable[..., str]
 ) -> None:
     guest, product = new_user(email=None), new_product(stock=50)
-    for _ in range(10):
-        first = guest.place(lines(product), email="g@example.com")
+    first = guest.place(lines(product), email="g@example.com")
+    for _ in range(9):
+        guest.place(lines(product), email="g@example.com")
     with pytest.raises(RefusedError) as refused:
         guest.place(lines(product), email="g@example.com")
     assert (refused.value.status, refused.value.code) == (429, "too_many_orders")

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+import aiohttp
 import psycopg
 import pytest
 from supabase import AsyncClient
@@ -79,6 +80,44 @@ async def test_orders_placed_during_an_outage_all_complete_once(
     subjects = Counter(mail["Subject"] for mail in mails)
     assert (len(subjects), set(subjects.values())) == (2 * ORDERS, {1})
     assert stock_of(settings, product) == (0, 0)
+
+
+async def test_orders_whose_wake_ups_are_lost_are_swept_up(
+    own_stack: Stack, customer: AsyncClient
+) -> None:
+    """The functions run all the time, but nobody tells them of these orders."""
+    settings = own_stack.settings
+    product = product_maker(settings)(stock=5)
+    functions = start_functions(settings)
+    try:
+        await until(lambda: answers(settings.functions_url))
+        redirect_wake_ups(settings, "http://127.0.0.1:9")
+        for _ in range(5):
+            await place(customer, product)
+        await until(lambda: no_wake_up_waits(settings))
+        redirect_wake_ups(settings, settings.functions_url)
+
+        async def all_completed() -> bool:
+            answer: Any = await customer.table("orders").select("status").execute()
+            return Counter(row["status"] for row in answer.data) == {"completed": 5}
+
+        await until(all_completed, seconds=40)
+    finally:
+        functions.terminate()
+        functions.wait(timeout=20)
+
+
+def redirect_wake_ups(settings: Settings, address: str) -> None:
+    with psycopg.connect(settings.database_url(), autocommit=True) as connection:
+        connection.execute("select private.set_secret('functions_url', %s)", (address,))
+
+
+async def answers(address: str) -> bool:
+    try:
+        async with aiohttp.ClientSession() as session, session.get(f"{address}/health") as answer:
+            return answer.ok
+    except aiohttp.ClientError:
+        return False
 
 
 async def no_wake_up_waits(settings: Settings) -> bool:
