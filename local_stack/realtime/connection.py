@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import ClientConnectionError, WSMsgType, web
 
 from local_stack.realtime import credentials as credentials_of
-from local_stack.realtime.channel import PREFIX, Channel
+from local_stack.realtime.authorization import (
+    BROADCAST,
+    EVERYTHING,
+    AuthorizationError,
+    Extensions,
+)
+from local_stack.realtime.channel import NOT_READABLE, PREFIX, Channel
 from local_stack.realtime.credentials import Credentials
 from local_stack.realtime.frames import Codec, Frame, MalformedFrameError, Ref
-from local_stack.realtime.requests import InvalidJoinError, JoinRequest
+from local_stack.realtime.limits import Rate
+from local_stack.realtime.requests import ChannelOptions, InvalidJoinError, JoinRequest
 from local_stack.tokens import InvalidTokenError
 
 if TYPE_CHECKING:
@@ -31,7 +38,7 @@ class JoinRefusedError(Exception):
 
 
 class Connection:
-    """Owns the channels of one client; all its methods but `run` return at once."""
+    """Owns the channels of one client, whose messages it deals with one after another."""
 
     def __init__(
         self,
@@ -49,6 +56,9 @@ class Connection:
         self._channels: dict[str, Channel] = {}
         self._unread: asyncio.Queue[str | bytes] = asyncio.Queue()
         self._unread_bytes = 0
+        self._joins = Rate(service.limits.joins_per_second)
+        self.broadcasts = Rate(service.limits.events_per_second)
+        """How often it may still send."""
 
     async def run(self) -> None:
         """Serve the client until it goes."""
@@ -56,7 +66,7 @@ class Connection:
         try:
             async for message in self._socket:
                 if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
-                    self._receive(self._codec.decode(message.data))
+                    await self._receive(self._codec.decode(message.data))
         except MalformedFrameError as error:
             await self._socket.close(code=_INVALID_PAYLOAD, message=str(error).encode())
         finally:
@@ -74,9 +84,9 @@ class Connection:
         """Send an event with a JSON payload."""
         self._send(self._codec.encode(topic, event, payload, ref, join_ref))
 
-    def push_bytes(self, topic: str, event: str, payload: bytes) -> None:
+    def push_bytes(self, topic: str, event: str, payload: bytes, meta: str) -> None:
         """Send a broadcast of bytes, if the client's protocol has them."""
-        frame = self._codec.encode_binary(topic, event, payload)
+        frame = self._codec.encode_binary(topic, event, payload, meta)
         if frame:
             self._send(frame)
 
@@ -109,51 +119,68 @@ class Connection:
                     await self._socket.send_bytes(frame)
                 self._unread_bytes -= len(frame) + _FRAME_COST
 
-    def _receive(self, frame: Frame) -> None:
+    async def _receive(self, frame: Frame) -> None:
         channel = self._channels.get(frame.topic)
         if frame.topic == "phoenix" and frame.event == "heartbeat":
             self.reply(frame.topic, frame.ref, "ok", {})
         elif frame.event == "phx_join":
-            self._join(frame, channel)
+            await self._join(frame, channel)
         elif frame.event == "phx_leave":
             self._leave(frame, channel)
         elif channel is None:
             self.reply(frame.topic, frame.ref, "error", {"reason": "unmatched topic"})
         elif frame.join_ref in {None, channel.join_ref}:
-            channel.handle(frame)
+            await channel.handle(frame)
 
-    def _join(self, frame: Frame, replaced: Channel | None) -> None:
+    async def _join(self, frame: Frame, replaced: Channel | None) -> None:
         # The replaced channel is not told `phx_close`: a client that does not look at join_ref
         # would take it for the end of the new one.
         if replaced:
             self.forget(replaced)
             replaced.leave()
         try:
-            channel = self._channel(frame)
+            channel = await self._channel(frame)
         except JoinRefusedError as refusal:
             reason = {"reason": str(refusal)}
             self.reply(frame.topic, frame.ref, "error", reason, frame.join_ref)
             return
         self._channels[frame.topic] = channel
-        channel.open(frame.ref)
+        await channel.open(frame.ref)
 
-    def _channel(self, frame: Frame) -> Channel:
+    async def _channel(self, frame: Frame) -> Channel:
         if not frame.topic.removeprefix(PREFIX) or not frame.topic.startswith(PREFIX):
             raise JoinRefusedError("unmatched topic")
         if len(self._channels) >= MAX_CHANNELS:
             raise JoinRefusedError("ChannelRateLimitReached: Too many channels")
+        if not self._joins.allows():
+            raise JoinRefusedError("ClientJoinRateLimitReached: Too many joins per second")
         try:
             request, changes = JoinRequest.read(frame.payload)
             credentials = self._credentials_of(request.access_token)
+            readable = await self._readable(frame.topic, credentials, request.config)
         except InvalidJoinError as error:
             raise JoinRefusedError(f"InvalidJoinPayload: {error}") from error
         except InvalidTokenError as error:
             raise JoinRefusedError(f"InvalidJWTToken: {error}") from error
-        if request.config.private:
-            raise JoinRefusedError(
-                "PrivateChannelsNotSupported: this stack serves public channels only"
-            )
-        return Channel(self, frame, credentials, request, changes)
+        except AuthorizationError as error:
+            raise JoinRefusedError(str(error)) from error
+        return Channel(self, frame, credentials, request, changes, readable)
+
+    async def _readable(
+        self, topic: str, credentials: Credentials, options: ChannelOptions
+    ) -> Extensions:
+        """What the client may read there, which is not nothing."""
+        if not options.private:
+            if options.broadcast.replay:
+                raise JoinRefusedError(
+                    "UnableToReplayMessages: Replay is not allowed for public channels"
+                )
+            return EVERYTHING
+        name = topic.removeprefix(PREFIX)
+        readable = await self.service.authorization.readable(name, credentials)
+        if not readable or (options.broadcast.replay and BROADCAST not in readable):
+            raise JoinRefusedError(f"Unauthorized: {NOT_READABLE}: {name}")
+        return readable
 
     def _credentials_of(self, token: str | None) -> Credentials:
         """Those of the user's token; without one, of the key that opened the connection."""

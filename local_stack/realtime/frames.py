@@ -42,8 +42,8 @@ class Codec(Protocol):
     ) -> str:
         """Write a message whose payload is JSON already."""
 
-    def encode_binary(self, topic: str, event: str, payload: bytes) -> bytes | None:
-        """Write a broadcast of bytes; None if this version has no form for it."""
+    def encode_binary(self, topic: str, event: str, payload: bytes, meta: str) -> bytes | None:
+        """Write a broadcast of bytes with JSON about it; None if there is no form for it."""
 
 
 class ObjectCodec:
@@ -71,7 +71,7 @@ class ObjectCodec:
             f'"event":{json.dumps(event)},"payload":{payload}}}'
         )
 
-    def encode_binary(self, topic: str, event: str, payload: bytes) -> None:
+    def encode_binary(self, topic: str, event: str, payload: bytes, meta: str) -> None:
         """There is no form for it."""
 
 
@@ -95,12 +95,12 @@ class ArrayCodec:
             f"{json.dumps(event)},{payload}]"
         )
 
-    def encode_binary(self, topic: str, event: str, payload: bytes) -> bytes | None:
-        names = [topic.encode(), event.encode()]
-        if any(len(name) > _MAX_LENGTH for name in names):
+    def encode_binary(self, topic: str, event: str, payload: bytes, meta: str) -> bytes | None:
+        texts = [topic.encode(), event.encode(), meta.encode()]
+        if any(len(text) > _MAX_LENGTH for text in texts):
             return None
-        header = bytes([_BROADCAST_KIND, *map(len, names), 0, _BINARY])
-        return b"".join([header, *names, payload])
+        header = bytes([_BROADCAST_KIND, *map(len, texts), _BINARY])
+        return b"".join([header, *texts, payload])
 
 
 CODECS: dict[str, Codec] = {"1.0.0": ObjectCodec(), "2.0.0": ArrayCodec()}

@@ -59,8 +59,8 @@ class Decoder:
         self._relations: dict[int, Relation] = {}
         self._transaction = Transaction(0, _EPOCH)
 
-    def decode(self, message: bytes) -> Change | Relation | None:
-        """A change, a table whose description is new, or None for all other messages.
+    def decode(self, message: bytes) -> Change | Relation | Transaction | None:
+        """A change, a table whose description is new, a transaction that ends, or None.
 
         Raises:
             ValueError, struct.error, KeyError: the message does not follow the protocol.
@@ -69,6 +69,8 @@ class Decoder:
         match reader.byte():
             case b"B":
                 self._begin(reader)
+            case b"C":
+                return self._transaction
             case b"R":
                 return self._relation(reader)
             case b"I":

@@ -13,6 +13,7 @@ from psycopg.pq.abc import PGconn
 from local_stack.realtime.database import SESSION
 
 PUBLICATION = "supabase_realtime"
+_MESSAGES_PUBLICATION = "supabase_realtime_messages_publication"
 
 _ENDED = -1
 _DATA, _KEEPALIVE, _STATUS = b"w", b"k", b"r"
@@ -23,7 +24,7 @@ _UNIX_2000 = 946_684_800
 
 @asynccontextmanager
 async def open_stream(url: str) -> AsyncIterator["ReplicationStream"]:
-    """Follow the publication from now on; the slot lives as long as the connection.
+    """Follow both publications from now on; the slot lives as long as the connection.
 
     Raises:
         psycopg.Error: PostgreSQL is not there or refuses.
@@ -43,11 +44,15 @@ async def open_stream(url: str) -> AsyncIterator["ReplicationStream"]:
 async def _start(connection: PGconn, slot: str) -> "ReplicationStream":
     command = (
         f"START_REPLICATION SLOT {slot} LOGICAL 0/0 "
-        f"(proto_version '1', publication_names '{PUBLICATION}')"
+        f"(proto_version '1', publication_names '{PUBLICATION},{_MESSAGES_PUBLICATION}')"
     )
-    result = await asyncio.to_thread(connection.exec_, command.encode())
-    if result.status != psycopg.pq.ExecStatus.COPY_BOTH:
-        raise psycopg.OperationalError(result.get_error_message())
+    connection.send_query(command.encode())
+    while connection.is_busy():
+        await _readable(connection)
+        connection.consume_input()
+    result = connection.get_result()
+    if result is None or result.status != psycopg.pq.ExecStatus.COPY_BOTH:
+        raise psycopg.OperationalError(connection.get_error_message())
     connection.nonblocking = 1
     return ReplicationStream(connection)
 
@@ -72,7 +77,7 @@ class ReplicationStream:
             if length == _ENDED:
                 raise psycopg.OperationalError("the replication stream ended")
             if length == 0:
-                await self._readable()
+                await _readable(self._connection)
                 self._connection.consume_input()
             elif message := self._unwrap(bytes(data)):
                 yield message
@@ -103,12 +108,14 @@ class ReplicationStream:
         self._connection.flush()
         self._status_sent_at = time.monotonic()
 
-    async def _readable(self) -> None:
-        loop = asyncio.get_running_loop()
-        ready = asyncio.Event()
-        descriptor = self._connection.socket
-        loop.add_reader(descriptor, ready.set)
-        try:
-            await ready.wait()
-        finally:
-            loop.remove_reader(descriptor)
+
+async def _readable(connection: PGconn) -> None:
+    """Wait until the server has sent something."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    descriptor = connection.socket
+    loop.add_reader(descriptor, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(descriptor)

@@ -8,8 +8,13 @@ from local_stack.realtime.subscriptions import ANY
 
 _MAX_CHANGES = 100
 _MAX_WAIT = 20_000
+_MAX_REPLAYED = 25
+_MAX_MILLISECONDS = 253_402_300_799_999
 
 Text = Annotated[str, BeforeValidator(lambda value: value or "")]
+
+
+_OR_DEFAULT = BeforeValidator(lambda value: {} if value is None else value)
 
 
 class InvalidJoinError(Exception):
@@ -38,11 +43,26 @@ class ChangesRequest(BaseModel):
         return f"event: {self.event}, schema: {schema}, table: {table}, filter: {self.filter}"
 
 
+class ReplayOptions(BaseModel):
+    """Which broadcasts of the past a private channel hears first."""
+
+    since: int = Field(strict=True, ge=0, le=_MAX_MILLISECONDS)
+    """Unix time in ms."""
+    limit: int = Field(default=_MAX_REPLAYED, strict=True)
+
+    @property
+    def count(self) -> int:
+        return max(1, min(self.limit, _MAX_REPLAYED))
+
+
 class BroadcastOptions(BaseModel):
-    """Whether one's own broadcasts come back, and whether each is acknowledged."""
+    """Whether one's own broadcasts come back, whether each is acknowledged, what is replayed."""
 
     to_self: bool = Field(default=False, alias="self")
     ack: bool = False
+    replication_ready: bool = False
+    """Whether to say when broadcasts of the database flow."""
+    replay: ReplayOptions | None = None
 
 
 class PresenceOptions(BaseModel):
@@ -66,9 +86,9 @@ class ChangesOptions(BaseModel):
 class ChannelOptions(BaseModel):
     """The `config` of a join."""
 
-    broadcast: BroadcastOptions | None = None
-    presence: PresenceOptions | None = None
-    private: bool | None = None
+    broadcast: Annotated[BroadcastOptions, _OR_DEFAULT] = BroadcastOptions()
+    presence: Annotated[PresenceOptions, _OR_DEFAULT] = PresenceOptions()
+    private: Annotated[bool, BeforeValidator(lambda value: value or False)] = False
     postgres_changes: list[dict[str, Any]] | None = Field(default=None, max_length=_MAX_CHANGES)
     postgres_changes_options: ChangesOptions | None = None
 

@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import psycopg
 from aiohttp import WSCloseCode
 
-from local_stack.realtime.changes import ChangeFeed
+from local_stack.realtime.authorization import Authorization
 from local_stack.realtime.channel import Channel
 from local_stack.realtime.connection import Connection
 from local_stack.realtime.database import Database
+from local_stack.realtime.feed import Feed
+from local_stack.realtime.limits import Limits
+from local_stack.realtime.messages import Messages
 from local_stack.realtime.subscribing import SubscriptionCheck, SubscriptionRefusedError
 from local_stack.realtime.subscriptions import SubscriptionIndex
 from local_stack.realtime.topics import Topics
@@ -18,35 +21,53 @@ from local_stack.settings import Settings
 from local_stack.tokens import Tokens
 
 # Subscribers are looked after by the role that PostgREST has, so both can become the same roles.
-_CHECKING_ROLE = "authenticator"
+_ASKING_ROLE = "authenticator"
 _STREAMING_ROLE = "supabase_replication_admin"
+_ASKING_SECONDS = 3.0
+# What is asked about a change keeps all other changes waiting.
+_DELIVERING_SECONDS = 0.5
 _RETRY_PAUSE = 0.5
+_CANCEL_AGAIN = 0.1
 
 
 class Service:
     """One per stack."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, limits: Limits) -> None:
+        url = settings.database_url(_ASKING_ROLE)
         self.tokens = Tokens(settings.keys)
+        self.limits = limits
         self.topics = Topics()
         self.index = SubscriptionIndex()
         self.connections: set[Connection] = set()
-        self._database = Database(settings.database_url(_CHECKING_ROLE))
-        self._check = SubscriptionCheck(self._database)
-        self._feed = ChangeFeed(settings.database_url(_STREAMING_ROLE), self._database, self.index)
+        self._asking = Database(url, _ASKING_SECONDS)
+        self._delivering = Database(url, _DELIVERING_SECONDS)
+        self.messages = Messages(self._asking)
+        self.authorization = Authorization(self._asking, self.messages)
+        self._check = SubscriptionCheck(self._asking)
+        self._feed = Feed(
+            settings.database_url(_STREAMING_ROLE), self._delivering, self.index, self.topics
+        )
+
+    @property
+    def live(self) -> asyncio.Event:
+        """Set while all that is committed is seen."""
+        return self._feed.live
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Follow the database's changes meanwhile."""
-        await self._database.open()
-        following = asyncio.create_task(self._feed.run(self._tell_lost, self._subscribe_all))
+        databases = (self._asking, self._delivering)
+        for database in databases:
+            await database.open()
+        work = (self._feed.run(self._tell_lost, self._subscribe_all), self.messages.keep())
+        tasks = [asyncio.create_task(each) for each in work]
         try:
             yield
         finally:
-            following.cancel()
-            with suppress(asyncio.CancelledError):
-                await following
-            await self._database.close()
+            await asyncio.gather(*map(_end, tasks))
+            for database in databases:
+                await database.close()
 
     async def close_connections(self) -> None:
         """Tell all clients that the server goes away."""
@@ -81,8 +102,13 @@ class Service:
     def _tell_lost(self) -> None:
         for channel in self.topics.channels():
             if channel.changes:
-                channel.push_system(
-                    "error",
-                    "The connection to PostgreSQL was lost: changes may have been missed",
-                    "postgres_changes",
+                channel.push_changes_error(
+                    "The connection to PostgreSQL was lost: changes may have been missed"
                 )
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancel until it has ended: a cancellation can be lost in `wait_for` before Python 3.12."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=_CANCEL_AGAIN)

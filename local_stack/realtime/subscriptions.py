@@ -22,6 +22,9 @@ class Subscriber(Protocol):
     def push_change(self, ids: Sequence[int], data: str) -> None:
         """Send a change, given as JSON, that matched these subscriptions."""
 
+    def push_changes_error(self, message: str) -> None:
+        """Say that changes have been missed."""
+
 
 @dataclass(frozen=True, slots=True)
 class TypedCondition:

@@ -161,6 +161,25 @@ async def test_python_broadcasts_and_is_present(listeners: tuple[Listener, Liste
     await eventually(lambda: not one.channel.presence_state())
 
 
+async def test_python_hears_the_database_on_a_private_topic(
+    bare_settings: Settings, db: psycopg.Connection, listeners: tuple[Listener, Listener]
+) -> None:
+    listener, _ = listeners
+    await listener.client.set_auth(bare_settings.keys.service_role_key)
+    topic = str(uuid.uuid4())
+    config: Any = {"config": {"private": True, "broadcast": {"self": True, "ack": True}}}
+    channel = listener.client.channel(topic, config)
+    heard: list[Any] = []
+    channel.on_broadcast("said", heard.append)
+    await channel.subscribe(lambda state, _: listener.states.append(state))
+    await eventually(lambda: listener.states == ["SUBSCRIBED"])
+    db.execute("select realtime.send('{\"n\": 1}', 'said', %s)", (topic,))
+    await eventually(lambda: len(heard) == 1)
+    await channel.send_broadcast("said", {"n": 2})
+    await eventually(lambda: len(heard) == 2)
+    assert [message["payload"]["n"] for message in heard] == [1, 2]
+
+
 _JAVASCRIPT = """
 import { createClient } from '@supabase/supabase-js'
 import readline from 'node:readline'
@@ -261,6 +280,56 @@ async def test_javascript_hears_its_own_rows_broadcasts_and_presence(
         )
         await node.until(lambda: node.changes(0) and node.changes(1))
         assert (node.changes(0), node.changes(1)) == ([("INSERT", 1)], [("INSERT", 2)])
+        await node.ask("stop")
+        assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+_PRIVATE_JAVASCRIPT = """
+import { createClient } from '@supabase/supabase-js'
+import ws from 'ws'
+
+const { url, key, topic, vsn } = JSON.parse(process.argv[1])
+const tell = (what) => console.log(JSON.stringify(what))
+const client = createClient(url, key, { realtime: { transport: ws, vsn } })
+await client.realtime.setAuth(key)
+client
+  .channel(topic, { config: { private: true, broadcast: { replay: { since: 0, limit: 1 } } } })
+  .on('broadcast', { event: 'said' }, ({ payload, meta }) => tell({ n: payload.n, meta }))
+  .on('broadcast', { event: 'bytes' }, ({ payload }) =>
+    tell({ bytes: [...new Uint8Array(payload)] }))
+  .subscribe((status) => tell({ status }))
+process.stdin.on('data', async () => {
+  await client.removeAllChannels()
+  process.exit(0)
+})
+"""
+
+
+@pytest.mark.parametrize("vsn", ["1.0.0", "2.0.0"])
+async def test_javascript_hears_the_database_on_a_private_topic(
+    url: str, bare_settings: Settings, db: psycopg.Connection, vsn: str
+) -> None:
+    topic = str(uuid.uuid4())
+    said = "select realtime.send(jsonb_build_object('n', %s::int), 'said', %s)"
+    db.execute(said, (1, topic))
+    settings = {"url": url, "key": bare_settings.keys.service_role_key, "topic": topic, "vsn": vsn}
+    process = await asyncio.create_subprocess_exec(
+        "node", "--input-type=module", "--eval", _PRIVATE_JAVASCRIPT, json.dumps(settings),
+        cwd=REPOSITORY, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    node = Node(process)
+    try:
+        await node.until(lambda: any(told.get("n") == 1 for told in node.heard))
+        assert node.heard[0] == {"status": "SUBSCRIBED"}
+        assert node.heard[1]["meta"]["replayed"] is True
+        db.execute(r"select realtime.send_binary('\x0102', 'bytes', %s)", (topic,))
+        db.execute(said, (2, topic))
+        await node.until(lambda: any(told.get("n") == 2 for told in node.heard))
+        assert ({"bytes": [1, 2]} in node.heard) == (vsn == "2.0.0")
         await node.ask("stop")
         assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
     finally:

@@ -268,3 +268,10 @@ async def test_a_server_that_stops_says_goodbye(bare_settings: Settings) -> None
             await asyncio.sleep(0)
         message = await goodbye
         assert (message.type, message.data) == (WSMsgType.CLOSE, aiohttp.WSCloseCode.GOING_AWAY)
+
+
+async def test_a_server_may_stop_while_it_starts(bare_settings: Settings) -> None:
+    async with asyncio.timeout(PATIENCE):
+        for milliseconds in range(0, 20, 2):
+            async with serve(bare_settings):
+                await asyncio.sleep(milliseconds / 1000)
