@@ -106,7 +106,7 @@ class Cluster:
         return Path(self._record.read_text("utf-8")) if self._record.exists() else None
 
     def _claim_folder(self) -> None:
-        if not self._record.exists():
+        if not self._record.exists() and not self.folder.is_relative_to(self._settings.home):
             # What a home that was deleted by hand has left behind: nobody has its keys any more.
             shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)

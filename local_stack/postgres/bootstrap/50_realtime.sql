@@ -375,39 +375,3 @@ begin
   end if;
 end
 $$;
-
--- As for Storage: postgres may manage the policies of a table it does not own, and no more. PostgreSQL gives
--- that right to the owner's role: so postgres inherits it, and these event triggers take the rest away.
-grant supabase_realtime_admin to postgres with inherit true, set false;
-
-create or replace function extensions.protect_realtime() returns event_trigger
-language plpgsql
-set search_path = ''
-as $$
-declare
-  forbidden text;
-begin
-  if current_user <> 'postgres' then
-    return;
-  end if;
-  if tg_event = 'sql_drop' then
-    select object_identity into forbidden
-    from pg_catalog.pg_event_trigger_dropped_objects()
-    where 'realtime' in (schema_name, object_identity) and original
-      and object_type not in ('policy', 'trigger');
-  else
-    select object_identity into forbidden
-    from pg_catalog.pg_event_trigger_ddl_commands()
-    where 'realtime' in (schema_name, object_identity)
-      and command_tag not in ('CREATE POLICY', 'ALTER POLICY', 'CREATE TRIGGER', 'COMMENT');
-  end if;
-  if forbidden is not null then
-    raise exception 'must be owner of %', forbidden using errcode = '42501';
-  end if;
-end
-$$;
-
-drop event trigger if exists protect_realtime;
-create event trigger protect_realtime on ddl_command_end execute function extensions.protect_realtime();
-drop event trigger if exists protect_realtime_drop;
-create event trigger protect_realtime_drop on sql_drop execute function extensions.protect_realtime();
