@@ -2,12 +2,13 @@
 
 import sys
 
-from benchmarks import gateway, live_changes, order_line
+from benchmarks import gateway, live_changes, order_line, sign_in
 
 BENCHMARKS = {
     "order_line": order_line.main,
     "gateway": gateway.main,
     "live_changes": live_changes.main,
+    "sign_in": sign_in.main,
 }
 
 if __name__ == "__main__":
