@@ -29,14 +29,21 @@ def migrate(settings: Settings, applied: Path) -> None:
 
 
 def configure(settings: Settings) -> None:
-    """Tell the database where the functions are and what signs their wake-ups."""
+    """Tell the database where the functions are and what signs their wake-ups.
+
+    Raises:
+        StackError: the migrations lack the function for it.
+    """
     secrets = {
         "functions_url": settings.functions_url,
         "webhook_secret": settings.keys.webhook_secret,
     }
     with psycopg.connect(settings.database_url(), autocommit=True) as connection:
-        for name, value in secrets.items():
-            connection.execute("select private.set_secret(%s, %s)", (name, value))
+        try:
+            for name, value in secrets.items():
+                connection.execute("select private.set_secret(%s, %s)", (name, value))
+        except (psycopg.errors.UndefinedFunction, psycopg.errors.InvalidSchemaName) as error:
+            raise StackError("The migrations do not define private.set_secret.") from error
 
 
 def supabase(settings: Settings, *arguments: str) -> str:

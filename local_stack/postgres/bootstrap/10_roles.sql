@@ -29,9 +29,9 @@ begin
 end
 $$;
 
-alter role anon nologin noinherit;
-alter role authenticated nologin noinherit;
-alter role service_role nologin noinherit bypassrls;
+alter role anon nologin inherit;
+alter role authenticated nologin inherit;
+alter role service_role nologin inherit bypassrls;
 alter role authenticator noinherit;
 alter role postgres createdb createrole bypassrls replication;
 alter role dashboard_user createdb createrole replication;
@@ -43,7 +43,7 @@ alter role supabase_replication_admin replication;
 alter role supabase_read_only_user bypassrls;
 
 grant anon, authenticated, service_role to authenticator;
-grant anon, authenticated, service_role to postgres with admin option;
+grant anon, authenticated, service_role, authenticator to postgres with admin option;
 grant anon, authenticated, service_role to supabase_storage_admin, supabase_realtime_admin;
 grant authenticator to supabase_storage_admin;
 grant pg_monitor, pg_read_all_data, pg_signal_backend, pg_checkpoint to postgres;
@@ -60,3 +60,18 @@ alter role supabase_auth_admin set idle_in_transaction_session_timeout = 60000;
 alter role supabase_storage_admin set search_path = storage;
 
 alter database postgres owner to postgres;
+
+-- Migrations configure PostgREST by `alter role authenticator set pgrst.…`.
+do $$
+declare
+  setting text;
+begin
+  foreach setting in array array[
+    'db_aggregates_enabled', 'db_extra_search_path', 'db_max_rows', 'db_plan_enabled',
+    'db_pre_request', 'db_schemas', 'db_tx_end', 'jwt_aud', 'openapi_mode'
+  ]
+  loop
+    execute format('grant set on parameter pgrst.%I to postgres', setting);
+  end loop;
+end
+$$;

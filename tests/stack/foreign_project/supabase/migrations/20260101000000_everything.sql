@@ -5,6 +5,9 @@ create extension if not exists pg_net with schema extensions;
 create extension if not exists pgcrypto with schema extensions;
 create extension if not exists "uuid-ossp" with schema extensions;
 
+alter role authenticator set pgrst.db_plan_enabled = 'true';
+notify pgrst, 'reload config';
+
 create table public.notes (
   id uuid primary key default extensions.uuid_generate_v4(),
   owner uuid not null default auth.uid() references auth.users (id) on delete cascade,
