@@ -73,7 +73,7 @@ def main() -> None:
             waits += waited
         report.add("bcrypt alone, cost 10, all cores", median(a for a, _ in pairs), "checks/s")
         report.add("sign-ins, 8 in flight", median(s for _, s in pairs), "sign-ins/s")
-        report.add("sign-ins / bcrypt", median(s / a for a, s in pairs), "x")
+        report.add("sign-ins / bcrypt", median(s / a for a, s in pairs), "x", at_least=0.8)
         report.add("another call meanwhile, p50", percentile(waits, 50), "ms")
         report.add("another call meanwhile, p99", percentile(waits, 99), "ms")
     report.show()
