@@ -71,8 +71,10 @@ def up(home: Path, options: argparse.Namespace) -> None:
 
 def run(home: Path, options: argparse.Namespace) -> None:
     """Run the stack in the foreground until Ctrl-C, SIGTERM or SIGHUP."""
-    from local_stack.supervisor import Supervisor  # noqa: PLC0415 - `env` and `status` start faster
+    from local_stack.process import allow_many_files  # noqa: PLC0415 - `env` and `status`
+    from local_stack.supervisor import Supervisor  # noqa: PLC0415 - start faster
 
+    allow_many_files()
     instance = Instance(home)
     with instance.hold():
         with suppress(OSError):

@@ -3,6 +3,7 @@
 import asyncio
 import ctypes
 import os
+import resource
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 _PR_SET_PDEATHSIG = 1
+_FILES = 65_536
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -58,6 +60,13 @@ class Process:
             with suppress(ProcessLookupError):
                 self._child.kill()
             await self._child.wait()
+
+
+def allow_many_files() -> None:
+    """Each connection is an open file, and many systems allow 1,024 unless asked for more."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if most == resource.RLIM_INFINITY else min(most, _FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _die_with_parent(number: signal.Signals) -> Any:  # noqa: ANN401 - what `subprocess` takes

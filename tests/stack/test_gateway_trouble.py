@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from local_stack.ports import HOST
+from local_stack.process import allow_many_files
 from local_stack.settings import HOME_VARIABLE
 from tests.conftest import Stack
 
@@ -125,6 +126,7 @@ async def test_half_open_connections_hold_nobody_up(
 async def test_a_thousand_idle_sockets_hold_nobody_up(
     stack: Stack, http: aiohttp.ClientSession
 ) -> None:
+    allow_many_files()
     async with AsyncExitStack() as opened:
         sockets = [
             await opened.enter_async_context(http.ws_connect("/realtime/v1/websocket"))
