@@ -280,11 +280,13 @@ async def test_whatever_a_stranger_sends_can_be_read(client: Client, raw: bytes)
 )
 async def test_endless_nesting_is_refused_or_read(client: Client, raw: str) -> None:
     """Which of the two depends on the Python: its parser has learnt to give up later."""
+    code, mail_id = 250, ""
     try:
         mail_id = await client.send(raw.encode())
     except aiosmtplib.SMTPDataError as refusal:
-        assert refusal.code == 554
-    else:
+        code = refusal.code
+    assert code in (250, 554)
+    if mail_id:
         assert await client.status("GET", f"/api/v1/message/{mail_id}") == 200
     assert await client.status("GET", "/livez") == 200
 
