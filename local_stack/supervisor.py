@@ -96,6 +96,7 @@ class Supervisor:
                 *_python("local_stack.payments"),
                 f"--port={settings.ports.payments}",
                 f"--ledger={settings.home / 'payments.sqlite'}",
+                f"--webhook-url={settings.functions_url}/orders/stripe",
             ],
             environment,
             arguments=here,

@@ -1,15 +1,16 @@
-"""The HTTP face of one or more functions: wake-ups, health, and nothing else."""
+"""The HTTP face of one or more functions: wake-ups, webhooks of others, health, metrics."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 
 from functions.kit.database import Database, DatabaseError
+from functions.kit.metrics import WAKEUPS, add_metrics
 from functions.kit.problems import Problem, answer_problems
 from functions.kit.requests import NamedRequests
 from functions.kit.settings import Settings
@@ -17,8 +18,24 @@ from functions.kit.webhooks import Webhook
 from functions.kit.worker import Worker
 
 _MAX_WAKE_BYTES = 20_000
+_MAX_WEBHOOK_BYTES = 1_000_000
 _READY_SECONDS = 2.0
 _STOP_SECONDS = 5.0
+
+Receiver = Callable[[Mapping[str, str], bytes], Awaitable[None]]
+"""Takes a webhook of somebody else: its headers and raw body.
+
+Raises `WebhookRefused` if it is not theirs, `DatabaseError` if it has to be sent again.
+"""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A function whose clients are open."""
+
+    worker: Worker
+    receivers: Mapping[str, Receiver] = field(default_factory=dict)
+    """By the last part of their path: `POST /<function>/<name>`."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +43,10 @@ class Function:
     """What wakes at `POST /<name>/wake`."""
 
     name: str
-    open: Callable[[Database], AbstractAsyncContextManager[Worker]]
+    open: Callable[[Database], AbstractAsyncContextManager[Running]]
     """Builds its clients once and keeps them as long as the context."""
+    receives: tuple[str, ...] = ()
+    """Names of its receivers."""
 
 
 def create_app(
@@ -37,44 +56,64 @@ def create_app(
 
     `clock` tells seconds since 1970. A start is a wake-up, and a stop finishes what is in hand.
     """
-    workers: dict[str, Worker] = {}
+    running: dict[str, Running] = {}
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             database = await stack.enter_async_context(Database.connect(settings))
             for function in functions:
-                workers[function.name] = await stack.enter_async_context(function.open(database))
-                workers[function.name].wake()
+                running[function.name] = await stack.enter_async_context(function.open(database))
+                running[function.name].worker.wake()
             yield
-            await asyncio.gather(*(worker.stop(_STOP_SECONDS) for worker in workers.values()))
+            await asyncio.gather(*(one.worker.stop(_STOP_SECONDS) for one in running.values()))
 
     app = FastAPI(title=title, lifespan=lifespan, openapi_url=None)
     app.add_middleware(NamedRequests)
     answer_problems(app)
-    _answer_health(app, workers)
+    _answer_health(app, running)
+    add_metrics(app, settings.metrics_token)
     webhook = Webhook(settings.webhook_secret, clock)
     for function in functions:
-        _answer_wake_ups(app, function.name, webhook, workers)
+        _answer_wake_ups(app, function.name, webhook, running)
+        for name in function.receives:
+            _answer_webhooks(app, function.name, name, running)
     return app
 
 
-def _answer_wake_ups(app: FastAPI, name: str, webhook: Webhook, workers: dict[str, Worker]) -> None:
+def _answer_wake_ups(
+    app: FastAPI, name: str, webhook: Webhook, running: Mapping[str, Running]
+) -> None:
     @app.post(f"/{name}/wake", status_code=HTTPStatus.ACCEPTED)
     async def wake(request: Request) -> dict[str, str]:
-        webhook.verify(request.headers, await _read(request))
-        workers[name].wake()
+        webhook.verify(request.headers, await _read(request, _MAX_WAKE_BYTES))
+        WAKEUPS.labels(name).inc()
+        running[name].worker.wake()
         return {"status": "accepted"}
 
 
-def _answer_health(app: FastAPI, workers: dict[str, Worker]) -> None:
+def _answer_webhooks(
+    app: FastAPI, function: str, name: str, running: Mapping[str, Running]
+) -> None:
+    @app.post(f"/{function}/{name}")
+    async def receive(request: Request) -> dict[str, str]:
+        body = await _read(request, _MAX_WEBHOOK_BYTES)
+        try:
+            await running[function].receivers[name](request.headers, body)
+        except DatabaseError as error:
+            detail = "The event could not be recorded. Send it again."
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "not_recorded", detail) from error
+        return {"status": "received"}
+
+
+def _answer_health(app: FastAPI, running: Mapping[str, Running]) -> None:
     @app.get("/health")
     async def live() -> dict[str, str]:
         return {"status": "ok"}
 
     @app.get("/health/ready")
     async def ready() -> dict[str, str]:
-        await asyncio.gather(*(_check(worker) for worker in workers.values()))
+        await asyncio.gather(*(_check(one.worker) for one in running.values()))
         return {"status": "ready"}
 
 
@@ -88,11 +127,11 @@ async def _check(worker: Worker) -> None:
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "not_ready", detail) from error
 
 
-async def _read(request: Request) -> bytes:
+async def _read(request: Request, most: int) -> bytes:
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > _MAX_WAKE_BYTES:
-            detail = f"A wake-up has at most {_MAX_WAKE_BYTES} bytes."
+        if len(body) > most:
+            detail = f"This takes at most {most} bytes."
             raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", detail)
     return body

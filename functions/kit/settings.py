@@ -17,6 +17,8 @@ class Settings(BaseSettings):
     supabase_secret_key: SecretStr
     webhook_secret: SecretStr = Field(min_length=24)
     """Signs wake-ups; the database holds the same text."""
+    metrics_token: SecretStr | None = None
+    """Who sends it as a bearer token reads /metrics; without it, nobody does."""
 
     @classmethod
     def load(cls) -> Self:

@@ -1,21 +1,25 @@
-"""Charging orders at Stripe, once each."""
-
-from typing import Any
+"""Money of orders at Stripe: taken once, given back once, whatever happens in between."""
 
 import aiohttp
 import stripe
-from stripe import PaymentIntent
+from stripe import PaymentIntent, Refund
 
 from functions.kit.queue import Job, Outcome
+from functions.orders.outcomes import (
+    PROVIDER,
+    answered,
+    charged,
+    factor,
+    not_charged,
+    of_intent,
+    of_refund,
+)
 from functions.orders.settings import OrderSettings
 
-_PROVIDER = "stripe"
-_RETRIES = 2
-_KEY_NAME = "idempotency_key"
-_CANNOT_BE_CHARGED = ("amount_too_small", "amount_too_large")
-_ENDED_UNPAID = ("requires_payment_method", "canceled")
-# Stripe counts hundredths of these, though ISO 4217 gives them no minor unit.
-_COUNTED_IN_HUNDREDTHS = ("ISK", "UGX")
+KEY_NAME = "idempotency_key"
+"""The metadata by which an effect is found again, years after Stripe has forgotten its key."""
+
+_FORESTALLED = "forestalled"
 
 
 class Payments:
@@ -28,7 +32,7 @@ class Payments:
         self._stripe = stripe.StripeClient(
             settings.stripe_api_key.get_secret_value(),
             base_addresses={"api": str(base).rstrip("/")} if base else None,
-            max_network_retries=_RETRIES,
+            max_network_retries=0,  # the saga's own policy tries again
             http_client=self._http,
         )
 
@@ -37,98 +41,128 @@ class Payments:
         await self._http.close_async()  # type: ignore[no-untyped-call]
 
     async def charge(self, job: Job) -> Outcome:
-        """Take `amount` (minor units) of `currency` from `payment_method` under `key`.
+        """Take, or authorise, `amount` (minor units) of `currency` from `payment_method`.
 
-        succeeded has `provider`, `reference`, `amount` and `currency`; failed, a definite no, has
-        `provider`, `reference` (if there is one), `failure_code` and `failure_message`; retry is
-        everything else, and the charge may have happened.
+        succeeded has `provider`, `reference`, `amount`, `currency` and `captured`; failed, a
+        definite no, has `provider`, `reference` (if there is one), `failure_code` and
+        `failure_message`; waiting, the bank asks the shopper, has `reference` and `client_secret`;
+        retry is everything else, and the charge may have happened.
         """
         if job["amount"] == 0:
-            return _succeeded("none", job["key"], 0, job["currency"])
-        try:
-            return await self._charge(job)
-        except stripe.CardError as error:
-            return _declined(error)
-        except stripe.InvalidRequestError as error:
-            return _refused(error)
-        except (stripe.StripeError, aiohttp.ClientError) as error:
-            return Outcome.retry(_describe(error))
+            return charged("none", job["key"], 0, job["currency"])
+        return await answered(self._forestall(job) if job["cancelling"] else self._charge(job))
+
+    async def capture(self, job: Job) -> Outcome:
+        """Take what `payment_reference` has authorised; outcomes as of `charge`."""
+        return await answered(self._capture(job))
+
+    async def refund(self, job: Job) -> Outcome:
+        """Give back `amount` of `payment_reference`, or let go of what is only authorised.
+
+        succeeded has `reference`; waiting, the bank takes its time; failed has `failure_code`.
+        """
+        if job["provider"] != PROVIDER:
+            return Outcome("succeeded", {"reference": job["key"], "amount": job["amount"]})
+        void = job["payment_status"] == "authorized"
+        return await answered(self._void(job) if void else self._refund(job))
 
     async def _charge(self, job: Job) -> Outcome:
-        # Stripe forgets keys after a day, so an earlier attempt is looked up first. The search may
-        # lag by an hour at worst, and that long the key holds.
-        earlier = await self._find(job["key"]) if job["starts"] > 1 else None
-        return _outcome(earlier or await self._create(job), job["currency"])
+        # Stripe forgets keys after a day, and replays its own faults until then: so an earlier
+        # attempt is looked up first. The search may lag, and that long the key holds.
+        earlier = await self._known_intent(job) if job["starts"] > 1 else None
+        return of_intent(earlier or await self._create(job), job["currency"])
 
-    async def _find(self, key: str) -> PaymentIntent | None:
-        query = f'metadata["{_KEY_NAME}"]:"{key}"'
+    async def _known_intent(self, job: Job) -> PaymentIntent | None:
+        if job["reference"]:
+            return await self._stripe.v1.payment_intents.retrieve_async(job["reference"])
+        query = f'metadata["{KEY_NAME}"]:"{job["key"]}"'
         found = await self._stripe.v1.payment_intents.search_async({"query": query, "limit": 1})
         return found.data[0] if found.data else None
 
     async def _create(self, job: Job) -> PaymentIntent:
         return await self._stripe.v1.payment_intents.create_async(
             {
-                "amount": job["amount"] * _factor(job["currency"]),
+                "amount": job["amount"] * factor(job["currency"]),
                 "currency": job["currency"].lower(),
                 "payment_method": job["payment_method"],
                 "confirm": True,
-                # Nobody is there to answer a bank's question, so a card that asks one is declined.
-                "error_on_requires_action": True,
+                "capture_method": "automatic" if job["capture"] == "at_once" else "manual",
                 "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
                 "metadata": {
                     "order_id": job["order_id"],
                     "order_number": str(job["number"]),
-                    _KEY_NAME: job["key"],
+                    KEY_NAME: job["key"],
                 },
             },
             {"idempotency_key": job["key"]},
         )
 
+    async def _forestall(self, job: Job) -> Outcome:
+        """Make sure that the order's key never charges, or find out that it has.
 
-def _factor(currency: str) -> int:
-    return 100 if currency in _COUNTED_IN_HUNDREDTHS else 1
+        An intent that takes no money is made under the same key. Whoever comes late with the
+        charge, be it a worker that slept for hours, is refused by Stripe: the key is used up.
+        """
+        earlier = await self._known_intent(job)
+        if earlier is None:
+            return await self._use_up_key(job)
+        if earlier.status == "requires_action":
+            earlier = await self._stripe.v1.payment_intents.cancel_async(earlier.id)
+        return of_intent(earlier, job["currency"])
+
+    async def _use_up_key(self, job: Job) -> Outcome:
+        await self._stripe.v1.payment_intents.create_async(
+            {
+                "amount": job["amount"] * factor(job["currency"]),
+                "currency": job["currency"].lower(),
+                "metadata": {"order_id": job["order_id"], _FORESTALLED: job["key"]},
+            },
+            {"idempotency_key": job["key"]},
+        )
+        return not_charged(None, None, "canceled")
+
+    async def _capture(self, job: Job) -> Outcome:
+        if job["starts"] > 1:
+            known = await self._stripe.v1.payment_intents.retrieve_async(job["payment_reference"])
+            if known.status != "requires_capture":
+                return of_intent(known, job["currency"])
+        taken = await self._stripe.v1.payment_intents.capture_async(
+            job["payment_reference"], {}, {"idempotency_key": job["key"]}
+        )
+        return of_intent(taken, job["currency"])
+
+    async def _void(self, job: Job) -> Outcome:
+        intent = await self._stripe.v1.payment_intents.retrieve_async(job["payment_reference"])
+        if intent.status == "requires_capture":
+            intent = await self._stripe.v1.payment_intents.cancel_async(
+                intent.id, {}, {"idempotency_key": job["key"]}
+            )
+        if intent.status != "canceled":
+            return Outcome.retry(f"payment intent {intent.id} is {intent.status}")
+        return Outcome("succeeded", {"reference": f"{intent.id}:void", "amount": job["amount"]})
+
+    async def _refund(self, job: Job) -> Outcome:
+        earlier = await self._known_refund(job) if job["starts"] > 1 else None
+        return of_refund(earlier or await self._create_refund(job), job["currency"])
+
+    async def _known_refund(self, job: Job) -> Refund | None:
+        if job["reference"]:
+            return await self._stripe.v1.refunds.retrieve_async(job["reference"])
+        made = await self._stripe.v1.refunds.list_async(
+            {"payment_intent": job["payment_reference"], "limit": 100}
+        )
+        return next((one for one in made.data if _key_of(one) == job["key"]), None)
+
+    async def _create_refund(self, job: Job) -> Refund:
+        return await self._stripe.v1.refunds.create_async(
+            {
+                "payment_intent": job["payment_reference"],
+                "amount": job["amount"] * factor(job["currency"]),
+                "metadata": {"order_id": job["order_id"], KEY_NAME: job["key"]},
+            },
+            {"idempotency_key": job["key"]},
+        )
 
 
-def _outcome(intent: PaymentIntent, currency: str) -> Outcome:
-    if intent.status == "succeeded":
-        amount = intent.amount_received // _factor(currency)
-        return _succeeded(_PROVIDER, intent.id, amount, intent.currency.upper())
-    if intent.status in _ENDED_UNPAID:
-        return _failed(intent.id, intent.last_payment_error)
-    return Outcome.retry(f"payment intent {intent.id} is {intent.status}")
-
-
-def _succeeded(provider: str, reference: str, amount: int, currency: str) -> Outcome:
-    return Outcome(
-        "succeeded",
-        {"provider": provider, "reference": reference, "amount": amount, "currency": currency},
-    )
-
-
-def _failed(reference: str | None, reason: Any) -> Outcome:  # noqa: ANN401 - Stripe's errors have no common type
-    return Outcome(
-        "failed",
-        {
-            "provider": _PROVIDER,
-            "reference": reference,
-            "failure_code": getattr(reason, "code", None) or "payment_failed",
-            "failure_message": getattr(reason, "message", None) or "The payment was refused.",
-        },
-    )
-
-
-def _declined(error: stripe.CardError) -> Outcome:
-    intent = error.error.payment_intent if error.error else None
-    return _failed(intent.id if intent else None, error.error)
-
-
-def _refused(error: stripe.InvalidRequestError) -> Outcome:
-    """Stripe did nothing; for good only if the card or the sum is at fault, and not our request."""
-    if error.param == "payment_method" or error.code in _CANNOT_BE_CHARGED:
-        return _failed(None, error.error)
-    return Outcome.retry(_describe(error))
-
-
-def _describe(error: Exception) -> str:
-    request = getattr(error, "request_id", None)
-    return f"{type(error).__name__} {getattr(error, 'code', None) or ''} (request {request})"
+def _key_of(refund: Refund) -> object:
+    return refund.metadata.to_dict().get(KEY_NAME) if refund.metadata else None

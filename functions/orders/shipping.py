@@ -14,8 +14,9 @@ class Carrier(Protocol):
     async def ship(self, job: Job) -> Outcome:
         """Hand over `items` to `shipping_address` under `key`.
 
-        succeeded has `carrier` and `tracking_number`; failed, a definite no, has `failure_code` and
-        `failure_message`; retry is everything else.
+        succeeded has `carrier`, `tracking_number` and, if known at once, `delivered`; failed, a
+        definite no, has `failure_code` and `failure_message`; waiting is for the staff; retry is
+        everything else.
         """
 
 
@@ -25,7 +26,16 @@ class TestCarrier:
     __test__ = False
 
     async def ship(self, job: Job) -> Outcome:
-        """Succeeds with a tracking number made from the key."""
+        """Succeeds with a tracking number made from the key; the parcel arrives at once."""
         digest = int(hashlib.sha256(job["key"].encode()).hexdigest(), 16)
         number = f"TEST{digest % 10**_DIGITS:0{_DIGITS}}"
-        return Outcome("succeeded", {"carrier": "test", "tracking_number": number})
+        data = {"carrier": "test", "tracking_number": number, "delivered": True}
+        return Outcome("succeeded", data)
+
+
+class ManualShipping:
+    """The shop's staff hand parcels over, and say so by the verbs `ship_order`, `deliver_order`."""
+
+    async def ship(self, _job: Job) -> Outcome:
+        """Waits for them."""
+        return Outcome("waiting")

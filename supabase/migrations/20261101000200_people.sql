@@ -46,19 +46,3 @@ revoke all on public.profiles, public.preferences from anon, authenticated;
 grant select on public.profiles, public.preferences to authenticated;
 grant update (display_name) on public.profiles to authenticated;
 grant update (newsletter, notifications) on public.preferences to authenticated;
-
--- Definer: Auth inserts users under a role that knows nothing of the shop.
-create function private.user_created() returns trigger
-language plpgsql
-security definer
-set search_path = ''
-as $$
-begin
-  insert into public.profiles (user_id) values (new.id);
-  insert into public.preferences (user_id) values (new.id);
-  return new;
-end
-$$;
-
-create trigger orderbase_user_created after insert on auth.users
-for each row execute function private.user_created();

@@ -25,9 +25,16 @@ create table public.orders (
   total bigint not null check (total >= 0),
   shipping_address jsonb not null check (pg_column_size(shipping_address) < 10000),
   payment_method text not null,
+  ending public.order_status check (
+    ending in ('payment_failed', 'out_of_stock', 'shipping_failed', 'cancelled', 'refunded')
+  ),
+  interrupted_status public.order_status,
   failure_code text,
   failure_message text,
+  capture text not null default 'at_once' check (capture in ('at_once', 'on_shipment')),
+  reserved_until timestamptz,
   version integer not null default 1,
+  traceparent text,
   idempotency_key uuid not null,
   request_hash bytea not null,
   created_at timestamptz not null default now(),
@@ -37,8 +44,15 @@ create table public.orders (
 comment on table public.orders is 'One row per order. Total: minor units of `currency` (ISO 4217).';
 comment on column public.orders.number is 'For people: what staff and shopper say on the phone.';
 comment on column public.orders.version is 'Rises by one with each event of the order.';
+comment on column public.orders.ending is
+'Where a compensation leads: the status that the order gets once its money is back and its stock free.';
+comment on column public.orders.interrupted_status is
+'While it needs attention: the status to which a retry brings it back.';
+comment on column public.orders.reserved_until is
+'While the shopper has to confirm the payment: when the reserved stock is given up.';
 create index orders_user_id_created_at_idx on public.orders (user_id, created_at desc);
 create index orders_status_created_at_idx on public.orders (status, created_at desc);
+create index orders_reserved_until_idx on public.orders (reserved_until) where status = 'placed';
 
 create table public.order_items (
   order_id uuid not null references public.orders (id) on delete cascade,
@@ -62,11 +76,15 @@ create table public.order_events (
   status public.order_status not null,
   version integer not null,
   data jsonb not null default '{}',
+  actor uuid,
+  traceparent text,
   created_at timestamptz not null default clock_timestamp(),
   unique (order_id, version)
 );
 comment on table public.order_events is
 'Append-only. (xid, id) is the position in the feed: see public.order_feed.';
+comment on column public.order_events.actor is 'The user whose call it was; null: the shop itself.';
+comment on column public.order_events.traceparent is 'W3C Trace Context of the order: one order, one trace.';
 create index order_events_position_idx on public.order_events (xid, id);
 create index order_events_user_position_idx on public.order_events (user_id, xid, id);
 
@@ -83,9 +101,15 @@ for each statement execute function private.forbid_change();
 -- Erasing an account clears user_id; nothing else of an event may change.
 create trigger forbid_change before update on public.order_events
 for each row when (
-  (new.id, new.xid, new.order_id, new.type, new.status, new.version, new.data, new.created_at)
+  (
+    new.id, new.xid, new.order_id, new.type, new.status, new.version, new.data, new.actor,
+    new.traceparent, new.created_at
+  )
   is distinct from
-  (old.id, old.xid, old.order_id, old.type, old.status, old.version, old.data, old.created_at)
+  (
+    old.id, old.xid, old.order_id, old.type, old.status, old.version, old.data, old.actor,
+    old.traceparent, old.created_at
+  )
 ) execute function private.forbid_change();
 create trigger forbid_delete before delete on public.order_events
 for each row execute function private.forbid_change();

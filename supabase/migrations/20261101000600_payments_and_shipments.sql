@@ -8,7 +8,10 @@ create table public.payments (
   user_id uuid references auth.users (id) on delete set null,
   provider text not null,
   reference text not null,
-  status text not null check (status in ('succeeded', 'failed')),
+  status text not null check (
+    status in ('requires_action', 'authorized', 'succeeded', 'canceled', 'failed')
+  ),
+  client_secret text,
   amount bigint not null check (amount >= 0),
   currency text not null check (currency ~ '^[A-Z]{3}$'),
   captured bigint not null default 0 check (captured between 0 and amount),
@@ -20,6 +23,8 @@ create table public.payments (
 );
 comment on table public.payments is
 'One row per attempt at the provider; captured and refunded are sums of payment_entries.';
+comment on column public.payments.client_secret is
+'With it the shopper''s browser confirms this payment at the provider (3-D Secure).';
 create index payments_order_id_idx on public.payments (order_id);
 create index payments_user_id_idx on public.payments (user_id);
 
@@ -40,12 +45,36 @@ create unique index payment_entries_one_charge_per_order
 on public.payment_entries (order_id) where kind = 'charge';
 create index payment_entries_order_id_idx on public.payment_entries (order_id);
 
+create table public.refunds (
+  id uuid primary key default gen_random_uuid(),
+  order_id uuid not null references public.orders (id) on delete restrict,
+  user_id uuid references auth.users (id) on delete set null,
+  revision integer not null check (revision > 0),
+  amount bigint not null check (amount >= 0),
+  currency text not null check (currency ~ '^[A-Z]{3}$'),
+  reason text not null check (char_length(reason) between 1 and 500),
+  status text not null default 'requested' check (status in ('requested', 'succeeded', 'failed')),
+  reference text,
+  idempotency_key uuid,
+  requested_by uuid,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  unique (order_id, revision),
+  unique (order_id, idempotency_key)
+);
+comment on table public.refunds is
+'Money that goes back: requested, then done by the step `refund`. What was only authorised is let go.';
+create index refunds_requested_idx on public.refunds (order_id) where status = 'requested';
+create index refunds_user_id_idx on public.refunds (user_id);
+create unique index refunds_reference_idx on public.refunds (reference);
+
 create table public.shipments (
   id uuid primary key default gen_random_uuid(),
   order_id uuid not null unique references public.orders (id) on delete restrict,
   user_id uuid references auth.users (id) on delete set null,
   carrier text not null,
   tracking_number text not null,
+  delivered_at timestamptz,
   created_at timestamptz not null default now(),
   unique (carrier, tracking_number)
 );
@@ -83,6 +112,8 @@ $$;
 
 create trigger touch before update on public.payments
 for each row execute function private.touch();
+create trigger touch before update on public.refunds
+for each row execute function private.touch();
 create trigger begin_at_zero before insert on public.payments
 for each row when ((new.captured, new.refunded) is distinct from (0, 0))
 execute function private.forbid_change();
@@ -95,6 +126,7 @@ for each statement execute function private.forbid_change();
 
 alter table public.payments enable row level security;
 alter table public.payment_entries enable row level security;
+alter table public.refunds enable row level security;
 alter table public.shipments enable row level security;
 
 create policy "shoppers read their payments, staff all" on public.payments
@@ -103,11 +135,14 @@ using (user_id = (select auth.uid()) or (select private.is_staff()));
 create policy "staff read payment entries" on public.payment_entries
 for select to authenticated
 using ((select private.is_staff()));
+create policy "shoppers read their refunds, staff all" on public.refunds
+for select to authenticated
+using (user_id = (select auth.uid()) or (select private.is_staff()));
 create policy "shoppers read their shipments, staff all" on public.shipments
 for select to authenticated
 using (user_id = (select auth.uid()) or (select private.is_staff()));
 
-revoke all on public.payments, public.payment_entries, public.shipments
+revoke all on public.payments, public.payment_entries, public.refunds, public.shipments
 from anon, authenticated, service_role;
-grant select on public.payments, public.payment_entries, public.shipments
+grant select on public.payments, public.payment_entries, public.refunds, public.shipments
 to authenticated, service_role;

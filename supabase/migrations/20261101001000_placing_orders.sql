@@ -38,6 +38,16 @@ begin
 end
 $$;
 
+-- W3C Trace Context of the call, if it has one: so one order is one trace.
+create function private.traceparent() returns text
+language sql stable
+set search_path = ''
+as $$
+  select substring(
+    nullif(current_setting('request.headers', true), '')::json ->> 'traceparent'
+    from '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$')
+$$;
+
 -- Definer: writes what callers may only read. Everything is checked here, under the caller's own id.
 create function private.place_order(
   items jsonb, shipping_address jsonb, payment_method text, idempotency_key uuid,
@@ -73,11 +83,12 @@ begin
 
   -- A parallel call with the same key waits here for the first one's end.
   insert into public.orders (
-    user_id, email, currency, total, shipping_address, payment_method, idempotency_key, request_hash)
+    user_id, email, currency, total, shipping_address, payment_method, idempotency_key, request_hash,
+    capture, traceparent)
   select
     buyer, private.buyer_email(buyer, contact_email), lines[1].currency,
     sum(line.quantity * line.unit_price), address, place_order.payment_method,
-    place_order.idempotency_key, hash
+    place_order.idempotency_key, hash, (select shop.capture from private.shop), private.traceparent()
   from unnest(lines) as line
   on conflict on constraint orders_user_id_idempotency_key_key do nothing
   returning * into placed;
@@ -117,6 +128,40 @@ invalid_address, invalid_payment_method, invalid_idempotency_key, idempotency_ke
 unknown_product, mixed_currencies, currency_mismatch, price_changed, insufficient_stock,
 email_required, invalid_email, too_many_orders, busy, sign_in_required.';
 
+-- An order turns back at once while nothing outside has begun. A charge that has begun is first brought
+-- to a definite end: whoever does it sees `ending`. Not for a parcel that is being handed over.
+create function private.turn_back(subject public.orders) returns public.orders
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if subject.status = 'placed'
+    and exists (select from private.order_steps where order_id = subject.id and step = 'charge')
+  then
+    update public.orders set ending = 'cancelled' where id = subject.id;
+    perform private.note_event(subject.id, 'order.cancel_requested');
+  else
+    update private.order_steps set state = 'failed'
+    where order_id = subject.id and step = 'ship' and state = 'waiting';
+    perform private.compensate(subject, 'cancelled');
+  end if;
+  select * into subject from public.orders where id = subject.id;
+  return subject;
+end
+$$;
+
+create function private.is_cancellable(subject public.orders) returns boolean
+language sql stable
+set search_path = ''
+as $$
+  select subject.ending is null and (
+    subject.status = 'placed'
+    or subject.status = 'paid' and not exists (
+      select from private.order_steps
+      where order_id = subject.id and step = 'ship' and state <> 'waiting')
+  )
+$$;
+
 -- Definer: see place_order.
 create function private.cancel_order(wanted uuid) returns public.orders
 language plpgsql
@@ -135,15 +180,14 @@ begin
   if found.id is null then
     perform private.refuse(404, 'order_not_found', 'There is no such order.');
   end if;
-  if found.status = 'cancelled' then
+  if 'cancelled' in (found.status, found.ending) then
     return found;
   end if;
-  if found.status <> 'placed' or exists (select from private.order_steps where order_id = wanted) then
+  if not private.is_cancellable(found) then
     perform private.refuse(409, 'order_not_cancellable', 'This order can no longer be cancelled.',
       jsonb_build_object('status', found.status));
   end if;
-  perform private.release_stock(wanted);
-  return private.move_order(wanted, 'cancelled');
+  return private.turn_back(found);
 exception
   when lock_not_available or deadlock_detected then
     perform private.refuse(503, 'busy', 'This order is being worked on. Try again.');
@@ -155,7 +199,8 @@ language sql
 set search_path = ''
 as $$ select private.cancel_order(order_id) $$;
 comment on function public.cancel_order(uuid) is
-'Cancel an order whose payment has not begun; its stock is free again. Cancelling twice is once.
+'Cancel an order that has not been handed over. Its money goes back, then its stock is free and its status
+`cancelled`; until then `ending` says so. Cancelling twice is once.
 Refusals: order_not_found, order_not_cancellable, busy, sign_in_required.';
 
 grant execute on function private.place_order(jsonb, jsonb, text, uuid, text, bigint, text),

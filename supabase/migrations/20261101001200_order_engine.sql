@@ -2,15 +2,6 @@
 set lock_timeout = '5s';
 set statement_timeout = '60s';
 
--- The event that a message speaks of; null when the message is not one of ours.
-create function private.event_of(message jsonb) returns public.order_events
-language sql stable
-set search_path = ''
-as $$
-  select * from public.order_events
-  where id = case when message ->> 'event_id' ~ '^\d{1,18}$' then (message ->> 'event_id')::bigint end
-$$;
-
 create function private.order_lines(ordered uuid) returns jsonb
 language sql stable
 set search_path = ''
@@ -22,210 +13,297 @@ as $$
   where order_id = ordered
 $$;
 
--- Writes the intent, with the key that every attempt will use. Null: nothing is due any more.
-create function private.start_step(ordered uuid, wanted_step text) returns jsonb
+-- What an order needs next, by its state alone: a message only says that there may be something.
+create function private.due_step(subject public.orders) returns text
+language sql stable
+set search_path = ''
+as $$
+  select case
+    when subject.status = 'needs_attention' then null
+    when exists (select from public.refunds where order_id = subject.id and status = 'requested')
+      then 'refund'
+    when subject.status = 'placed' then 'charge'
+    when subject.status = 'paid' and subject.ending is null then 'ship'
+    when subject.status = 'shipped' and subject.capture = 'on_shipment' and exists (
+      select from public.payments where order_id = subject.id and status = 'authorized')
+      then 'capture'
+  end
+$$;
+
+create function private.due_revision(subject public.orders, step text) returns integer
+language sql stable
+set search_path = ''
+as $$
+  select case step
+    when 'refund' then (
+      select min(revision) from public.refunds where order_id = subject.id and status = 'requested')
+    else 1
+  end
+$$;
+
+-- What the effect of a step needs to know beyond the order itself.
+create function private.step_details(subject public.orders, intent private.order_steps) returns jsonb
+language sql stable
+set search_path = ''
+as $$
+  select case intent.step
+    when 'charge' then jsonb_build_object(
+      'amount', subject.total, 'payment_method', subject.payment_method, 'capture', subject.capture,
+      'cancelling', subject.ending is not null)
+    when 'ship' then jsonb_build_object(
+      'shipping_address', subject.shipping_address, 'items', private.order_lines(subject.id))
+    when 'capture' then (
+      select jsonb_build_object('amount', amount, 'payment_reference', reference, 'provider', provider)
+      from public.payments
+      where order_id = subject.id and status = 'authorized')
+    when 'refund' then (
+      select jsonb_build_object(
+        'amount', refund.amount, 'reason', refund.reason, 'payment_reference', payment.reference,
+        'payment_status', payment.status, 'provider', payment.provider)
+      from public.refunds as refund
+      left join public.payments as payment
+        on payment.order_id = refund.order_id and payment.status in ('authorized', 'succeeded')
+      where refund.order_id = subject.id and refund.revision = intent.revision)
+  end
+$$;
+
+-- Writes the intent, with the key that every attempt will use. Null: nothing is due any more, or
+-- another message's reader is at it.
+create function private.start_step(subject public.orders, message bigint, policy private.queues)
+returns private.order_steps
 language plpgsql
 set search_path = ''
 as $$
 declare
-  subject public.orders;
+  wanted constant text := private.due_step(subject);
+  wanted_revision constant integer := private.due_revision(subject, wanted);
   started private.order_steps;
 begin
-  select o.* into subject
-  from public.orders as o
-  join private.steps as s on s.starts_in = o.status and s.name = wanted_step
-  where o.id = ordered;
-  if subject.id is null then
+  if wanted is null then
     return null;
   end if;
-  insert into private.order_steps as known (order_id, step, key)
-  values (ordered, wanted_step, format('order-%s-%s-1', ordered, wanted_step))
-  on conflict on constraint order_steps_pkey do update set starts = known.starts + 1
+  insert into private.order_steps as known (order_id, step, revision, key, message_id, leased_until)
+  values (
+    subject.id, wanted, wanted_revision, private.step_key(subject.id, wanted, wanted_revision), message,
+    clock_timestamp() + policy.lease_seconds * interval '1 second')
+  on conflict on constraint order_steps_pkey do update
+  set starts = known.starts + 1, message_id = excluded.message_id, state = 'started',
+    leased_until = excluded.leased_until
+  where known.state in ('started', 'waiting')
+    and (known.message_id = message or known.leased_until is null
+      or known.leased_until < clock_timestamp())
   returning * into started;
-  return jsonb_build_object(
-    'order_id', subject.id, 'number', subject.number, 'step', started.step, 'key', started.key,
-    'starts', started.starts, 'failures', started.failures,
-    'amount', subject.total, 'currency', subject.currency,
-    'payment_method', subject.payment_method, 'shipping_address', subject.shipping_address,
-    'items', private.order_lines(ordered));
+  return started;
 end
 $$;
 
-create function engine.claim_orders(steps jsonb) returns setof jsonb
+create function private.order_of(message jsonb) returns uuid
+language sql immutable
+set search_path = ''
+as $$
+  select case when message ->> 'order_id' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+    then (message ->> 'order_id')::uuid end
+$$;
+
+create function engine.claim_orders(wanted integer default 100, looks_again numeric default 0)
+returns setof jsonb
 language plpgsql
 security definer
 set search_path = ''
 as $$
 declare
   policy private.queues;
-  message record;
-  event public.order_events;
-  job jsonb;
-  claims jsonb := '[]';
+  messages pgmq.message_record [];
+  mine uuid[];
+  read pgmq.message_record;
+  subject public.orders;
+  intent private.order_steps;
+  settled bigint[] := '{}';
 begin
   select * into policy from private.queues where name = 'orders';
-  for message in select * from pgmq.read('orders', policy.lease_seconds, policy.batch_size)
+  messages := array(select taken from private.take_messages('orders', wanted, looks_again) as taken);
+  if cardinality(messages) = 0 then
+    return;
+  end if;
+  mine := private.try_lock_orders(array(
+    select private.order_of(taken.message) from unnest(messages) as taken));
+  foreach read in array messages
   loop
-    event := private.event_of(message.message);
-    if event.id is null or not steps ? event.type then
-      perform private.bury('orders', message.msg_id, message.message, 'unknown event');
+    select * into subject from public.orders where id = private.order_of(read.message);
+    if subject.id is null or not exists (
+      select from private.event_routes
+      where event_type = read.message ->> 'type' and event_routes.queue = 'orders'
+    ) then
+      perform private.bury('orders', read.msg_id, read.message, 'unknown_event',
+        'Nobody knows this event or its order.', read.read_ct);
+    elsif subject.id <> all (mine) then
+      perform pgmq.set_vt('orders', read.msg_id, 1);
     else
-      claims := claims || jsonb_build_object(
-        'message_id', message.msg_id, 'reads', message.read_ct,
-        'order_id', event.order_id, 'step', steps ->> event.type);
+      intent := private.start_step(subject, read.msg_id, policy);
+      if intent.key is null then
+        settled := settled || read.msg_id;
+      elsif intent.starts - intent.forgiven > policy.max_starts then
+        perform private.give_to_people(subject, intent, 'too_many_starts', read.message);
+        settled := settled || read.msg_id;
+      else
+        return next jsonb_build_object(
+          'message_id', read.msg_id, 'order_id', subject.id, 'number', subject.number,
+          'step', intent.step, 'revision', intent.revision, 'key', intent.key, 'starts', intent.starts,
+          'failures', intent.failures, 'reference', intent.reference,
+          'age_seconds', extract(epoch from clock_timestamp() - intent.created_at),
+          'currency', subject.currency, 'traceparent', subject.traceparent)
+          || private.step_details(subject, intent);
+      end if;
     end if;
   end loop;
-  perform private.lock_orders(array(select (value ->> 'order_id')::uuid from jsonb_array_elements(claims)));
-  for message in select value from jsonb_array_elements(claims)
-  loop
-    job := private.start_step((message.value ->> 'order_id')::uuid, message.value ->> 'step');
-    if job is null then
-      perform pgmq.archive('orders', (message.value ->> 'message_id')::bigint);
-    else
-      return next message.value || job;
-    end if;
-  end loop;
+  perform pgmq.delete('orders', settled);
 end
 $$;
-comment on function engine.claim_orders(jsonb) is
-'Take due messages of the queue under a lease and write their intents. steps: {event type: step}.
-Each row: message_id, reads, order_id, number, step, key, starts, failures, amount, currency,
-payment_method, shipping_address, items.';
+comment on function engine.claim_orders(integer, numeric) is
+'Take due messages of the queue under a lease, at most `wanted`, and write the intents of the steps that
+their orders need. looks_again: seconds for which the caller promises to claim again; wake-ups are spared.
+Each row: message_id, order_id, number, step, revision, key, starts, failures, reference, age_seconds,
+currency, traceparent; and by step
+charge: amount, payment_method, capture, cancelling (see that it never happens, or say that it has);
+ship: shipping_address, items;
+capture: amount, payment_reference, provider;
+refund: amount, reason, payment_reference, payment_status, provider.';
 
-create function private.charge_succeeded(subject public.orders, data jsonb) returns void
+-- The step is over for now; false when another worker has started it since.
+create function private.end_step(result jsonb, new_state text, failed integer)
+returns private.order_steps
 language plpgsql
 set search_path = ''
 as $$
 declare
-  paid public.payments;
+  intent private.order_steps;
 begin
-  if (data ->> 'amount')::bigint is distinct from subject.total
-    or data ->> 'currency' is distinct from subject.currency
-  then
-    raise exception 'charged % % for an order of % %',
-      data ->> 'amount', data ->> 'currency', subject.total, subject.currency;
-  end if;
-  insert into public.payments (order_id, user_id, provider, reference, status, amount, currency)
-  values (
-    subject.id, subject.user_id, data ->> 'provider', data ->> 'reference', 'succeeded',
-    subject.total, subject.currency)
-  returning * into paid;
-  if subject.total > 0 then
-    insert into public.payment_entries (payment_id, order_id, kind, amount, currency, reference)
-    values (
-      paid.id, subject.id, 'charge', subject.total, subject.currency, paid.reference);
-  end if;
-  perform private.move_order(subject.id, 'paid');
+  update private.order_steps
+  set state = new_state,
+    failures = failures + failed,
+    leased_until = null,
+    reference = coalesce(result #>> '{data,reference}', reference),
+    last_error = coalesce(result ->> 'error', last_error),
+    history = case when result ->> 'error' is null or jsonb_array_length(history) >= 20 then history
+      else history || jsonb_build_object('at', clock_timestamp(), 'outcome', result ->> 'outcome',
+        'error', result ->> 'error') end
+  where key = result ->> 'key'
+    and order_id = (result ->> 'order_id')::uuid
+    and starts = (result ->> 'starts')::integer
+    and state = 'started'
+  returning * into intent;
+  return intent;
 end
 $$;
 
-create function private.charge_failed(subject public.orders, data jsonb) returns void
-language plpgsql
-set search_path = ''
-as $$
-begin
-  if data ->> 'reference' is not null then
-    insert into public.payments
-      (order_id, user_id, provider, reference, status, amount, currency, failure_code)
-    values (
-      subject.id, subject.user_id, data ->> 'provider', data ->> 'reference', 'failed',
-      subject.total, subject.currency, data ->> 'failure_code');
-  end if;
-  perform private.release_stock(subject.id);
-  perform private.move_order(subject.id, 'payment_failed', data - array['provider', 'reference']);
-end
-$$;
-
-create function private.ship_succeeded(subject public.orders, data jsonb) returns void
-language plpgsql
-set search_path = ''
-as $$
-begin
-  insert into public.shipments (order_id, user_id, carrier, tracking_number)
-  values (subject.id, subject.user_id, data ->> 'carrier', data ->> 'tracking_number');
-  insert into public.stock_movements (product_id, order_id, kind, on_hand_change, reserved_change)
-  select product_id, subject.id, 'sold', -quantity, -quantity
-  from public.order_items
-  where order_id = subject.id;
-  perform private.move_order(subject.id, 'shipped', data);
-end
-$$;
-
--- What a step's definite outcome does to money, stock and status. The caller owns the order.
-create function private.apply_outcome(subject public.orders, step text, outcome text, data jsonb)
-returns void
-language plpgsql
-set search_path = ''
-as $$
-begin
-  case step || ' ' || outcome
-    when 'charge succeeded' then perform private.charge_succeeded(subject, data);
-    when 'charge failed' then perform private.charge_failed(subject, data);
-    when 'ship succeeded' then perform private.ship_succeeded(subject, data);
-    when 'ship failed' then perform private.move_order(subject.id, 'needs_attention', data);
-    else raise exception 'no such outcome: % %', step, outcome using errcode = 'invalid_parameter_value';
-  end case;
-end
-$$;
-
-create function private.finish_step(result jsonb) returns text
+-- What is settled leaves the queue; what is not comes back later.
+create function private.finish_step(result jsonb, policy private.queues) returns text
 language plpgsql
 set search_path = ''
 as $$
 declare
   message constant bigint := result ->> 'message_id';
-  data constant jsonb := coalesce(result -> 'data', '{}');
+  outcome constant text := result ->> 'outcome';
   subject public.orders;
   intent private.order_steps;
 begin
-  if not private.owns_message('orders', message, (result ->> 'reads')::integer) then
-    return 'lost';
-  end if;
-  select * into subject from public.orders where id = (result ->> 'order_id')::uuid;
-  update private.order_steps
-  set state = case result ->> 'outcome' when 'retry' then state else result ->> 'outcome' end,
-    failures = failures + (result ->> 'outcome' = 'retry')::integer,
-    last_error = coalesce(result ->> 'error', last_error)
-  where key = result ->> 'key' and order_id = subject.id and state = 'started'
-  returning * into intent;
+  intent := private.end_step(
+    result,
+    case outcome when 'succeeded' then outcome when 'failed' then outcome when 'waiting' then outcome
+      else 'started' end,
+    (outcome in ('retry', 'broken'))::integer);
   if intent.key is null then
     return 'lost';
   end if;
-  if result ->> 'outcome' = 'retry' then
-    perform pgmq.set_vt('orders', message, private.retry_delay(intent.failures));
+  if outcome = 'postponed' then
+    perform pgmq.set_vt('orders', message,
+      greatest(1, least(3600, ceil((result ->> 'delay_seconds')::numeric)))::integer);
     return 'retried';
   end if;
-  perform private.apply_outcome(subject, intent.step, result ->> 'outcome', data);
-  perform pgmq.archive('orders', message);
+  select * into subject from public.orders where id = intent.order_id;
+  if outcome in ('retry', 'broken') then
+    if intent.failures < private.attempts_of(policy, outcome) then
+      perform pgmq.set_vt('orders', message, private.retry_delay(policy, intent.failures));
+      return 'retried';
+    end if;
+    perform private.give_to_people(
+      subject, intent, case outcome when 'broken' then 'unexpected_error' else 'too_many_failures' end,
+      jsonb_build_object('order_id', subject.id));
+  else
+    perform private.apply_outcome(subject, intent, outcome, coalesce(result -> 'data', '{}'));
+  end if;
   return 'finished';
 end
 $$;
 
--- One bad result must not undo its neighbours: each has its own savepoint. Its message comes back.
+-- Products in the order of their ids, as everybody locks stock, for all results that move some.
+create function private.lock_stock_of(results jsonb) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform from public.inventory
+  where product_id in (
+    select item.product_id
+    from jsonb_array_elements(results) as ended
+    join public.order_items as item on item.order_id = (ended.value ->> 'order_id')::uuid
+    where ended.value ->> 'outcome' in ('succeeded', 'failed')
+      and (ended.value ->> 'step', ended.value ->> 'outcome') not in (('charge', 'succeeded'), ('capture', 'succeeded'))
+  )
+  order by product_id
+  for update;
+end
+$$;
+
+create function private.finish_steps(results jsonb, policy private.queues) returns jsonb[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+  result jsonb;
+  said text;
+  settled bigint[] := '{}';
+  replies jsonb[] := '{}';
+begin
+  for result in select value from jsonb_array_elements(results)
+  loop
+    said := private.finish_step(result, policy);
+    if said = 'finished' then
+      settled := settled || (result ->> 'message_id')::bigint;
+    end if;
+    replies := replies || jsonb_build_object('message_id', result -> 'message_id', 'status', said);
+  end loop;
+  if cardinality(settled) > 0 then
+    perform pgmq.delete('orders', settled);
+  end if;
+  return replies;
+end
+$$;
+
+-- One bad result must not undo its neighbours: when the batch fails, each has a savepoint of its own.
 create function engine.finish_orders(results jsonb) returns setof jsonb
 language plpgsql
 security definer
 set search_path = ''
 as $$
 declare
+  policy private.queues;
   result jsonb;
 begin
+  select * into policy from private.queues where name = 'orders';
   perform private.lock_orders(
     array(select (value ->> 'order_id')::uuid from jsonb_array_elements(results)));
-  perform from public.inventory
-  where product_id in (
-    select item.product_id
-    from jsonb_array_elements(results) as ended
-    join public.order_items as item on item.order_id = (ended.value ->> 'order_id')::uuid
-    where (ended.value ->> 'step', ended.value ->> 'outcome') in (('ship', 'succeeded'), ('charge', 'failed'))
-  )
-  order by product_id
-  for update;
+  perform private.lock_stock_of(results);
+  begin
+    return query select unnest(private.finish_steps(results, policy));
+    return;
+  exception
+    when others then null;
+  end;
   for result in select value from jsonb_array_elements(results)
   loop
     begin
-      return next jsonb_build_object(
-        'message_id', result -> 'message_id', 'status', private.finish_step(result));
+      return query select unnest(private.finish_steps(jsonb_build_array(result), policy));
     exception
       when others then
         return next jsonb_build_object(
@@ -235,8 +313,48 @@ begin
 end
 $$;
 comment on function engine.finish_orders(jsonb) is
-'Record outcomes. results: [{message_id, reads, order_id, step, key, outcome, data, error?}] with outcome
-succeeded, failed (a definite no) or retry (nothing is known, or a passing fault).
+'Record outcomes. results: [{message_id, order_id, step, key, starts, outcome, data, error?,
+delay_seconds?}] with outcome
+succeeded; failed, a definite no; waiting, for the shopper, the staff or the provider;
+retry, when nothing is known or a fault may pass; broken, an error that nobody foresaw;
+postponed, nothing was tried, by delay_seconds.
 Each row: message_id and status: finished, retried, lost (another worker owns it now), error.';
 
-grant execute on function engine.claim_orders(jsonb), engine.finish_orders(jsonb) to service_role;
+create function engine.renew_orders(results jsonb) returns setof jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  policy private.queues;
+  result jsonb;
+  still_mine boolean;
+  free uuid[];
+begin
+  select * into policy from private.queues where name = 'orders';
+  free := private.try_lock_orders(
+    array(select (value ->> 'order_id')::uuid from jsonb_array_elements(results)));
+  for result in select value from jsonb_array_elements(results)
+  loop
+    update private.order_steps
+    set leased_until = clock_timestamp() + policy.lease_seconds * interval '1 second'
+    where key = result ->> 'key'
+      and order_id = any (free)
+      and starts = (result ->> 'starts')::integer
+      and state = 'started';
+    still_mine := found;
+    if still_mine then
+      perform pgmq.set_vt('orders', (result ->> 'message_id')::bigint, policy.lease_seconds);
+    end if;
+    return next jsonb_build_object(
+      'message_id', result -> 'message_id', 'status', case when still_mine then 'renewed' else 'lost' end);
+  end loop;
+end
+$$;
+comment on function engine.renew_orders(jsonb) is
+'Hold on to messages for another lease. results: [{message_id, order_id, step, key, starts}].
+Each row: message_id and status: renewed, lost.';
+
+grant execute on function engine.claim_orders(integer, numeric), engine.finish_orders(jsonb),
+engine.renew_orders(jsonb)
+to service_role;

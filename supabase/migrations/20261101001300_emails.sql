@@ -1,40 +1,67 @@
--- Mails about orders: one row per (event, template, recipient), claimed before it is sent.
+-- Mails: one row per (event, template, recipient), claimed before it is sent.
 set lock_timeout = '5s';
 set statement_timeout = '60s';
 
 create table private.mail_templates (
   event_type text primary key,
-  template text not null
+  template text not null,
+  preference text check (preference in ('newsletter', 'notifications'))
 );
-comment on table private.mail_templates is 'Which mail tells of which event.';
+comment on table private.mail_templates is
+'Which mail tells of which event. preference: the wish that it needs; null: it belongs to an order or to
+running the shop, and is always sent.';
 alter table private.mail_templates enable row level security;
-insert into private.mail_templates (event_type, template) values
-('order.paid', 'order_confirmation'),
-('order.shipped', 'order_shipped'),
-('order.payment_failed', 'payment_problem'),
-('order.cancelled', 'order_cancelled');
+insert into private.mail_templates (event_type, template, preference) values
+('user.created', 'welcome', 'notifications'),
+('order.payment_action_required', 'payment_action', null),
+('order.paid', 'order_confirmation', null),
+('order.payment_failed', 'payment_problem', null),
+('order.shipped', 'order_shipped', null),
+('order.out_of_stock', 'out_of_stock', null),
+('order.shipping_failed', 'shipping_problem', null),
+('order.cancelled', 'order_cancelled', null),
+('order.refund_completed', 'order_refunded', null),
+('alarm.raised', 'alarm', null);
 
 create table public.emails (
   id uuid primary key default gen_random_uuid(),
-  event_id bigint not null references public.order_events (id) on delete restrict,
-  order_id uuid not null references public.orders (id) on delete restrict,
+  event text not null,
+  event_id bigint references public.order_events (id) on delete restrict,
+  order_id uuid references public.orders (id) on delete restrict,
+  user_id uuid references auth.users (id) on delete set null,
+  alarm_id uuid references public.alarms (id) on delete cascade,
   template text not null,
   recipient text not null,
-  status text not null default 'claimed'
-  check (status in ('queued', 'claimed', 'sent', 'failed', 'unknown')),
+  resend integer not null default 0,
+  status text not null default 'queued'
+  check (status in ('queued', 'claimed', 'sent', 'failed', 'unknown', 'unwanted')),
+  claims integer not null default 0,
   failures integer not null default 0,
   error text,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  unique (event_id, template, recipient)
+  unique (event, template, recipient, resend)
 );
 comment on table public.emails is
-'queued: will be tried again. claimed: being sent now. unknown: the sender died in between, so it may or
-may not have arrived; never sent again by itself.';
+'queued: will be tried. claimed: being sent now. unknown: the sender died in between, so it may or may not
+have arrived; never sent again by itself. unwanted: the recipient does not want such mails, or the address
+has refused mail before. resend: counts what staff had sent again. claims: also the fence of a result.';
 create index emails_order_id_idx on public.emails (order_id);
+create index emails_event_id_idx on public.emails (event_id, template);
+create index emails_user_id_idx on public.emails (user_id);
+create index emails_alarm_id_idx on public.emails (alarm_id);
 create index emails_status_idx on public.emails (status) where status <> 'sent';
 create trigger touch before update on public.emails
 for each row execute function private.touch();
+
+create table private.bounced_addresses (
+  address text primary key,
+  error text not null,
+  bounced_at timestamptz not null default now()
+);
+comment on table private.bounced_addresses is
+'Addresses that refused mail for good. Only what belongs to an order is still tried there.';
+alter table private.bounced_addresses enable row level security;
 
 alter table public.emails enable row level security;
 create policy "staff read emails" on public.emails
@@ -43,84 +70,169 @@ using ((select private.is_staff()));
 revoke all on public.emails from anon, authenticated, service_role;
 grant select on public.emails to authenticated, service_role;
 
--- The last step of an order: once all its mails are dealt with, nothing is due. The caller locked it.
-create function private.complete_if_notified(ordered uuid) returns void
-language plpgsql
-set search_path = ''
-as $$
-begin
-  if exists (select from public.orders where id = ordered and status = 'shipped')
-    and not exists (
-      select
-      from public.order_events as event
-      join private.mail_templates as wanted on wanted.event_type = event.type
-      left join public.emails as mail on mail.event_id = event.id and mail.template = wanted.template
-      where event.order_id = ordered and (mail.id is null or mail.status in ('queued', 'claimed'))
-    )
-  then
-    perform private.move_order(ordered, 'completed');
-  end if;
-end
-$$;
-
--- Claims the mail of an event. Only one whose status comes back as `claimed` may be sent: another was
--- dealt with, or its sender died in between.
-create function private.start_mail(event public.order_events) returns jsonb
+-- The mail that a message asks for, made if it is not there yet. Null: the message asks for none.
+create function private.mail_of(message jsonb) returns public.emails
 language plpgsql
 set search_path = ''
 as $$
 declare
-  subject public.orders;
+  wanted private.mail_templates;
+  event public.order_events;
   mail public.emails;
 begin
-  select * into subject from public.orders where id = event.order_id;
-  insert into public.emails as known (event_id, order_id, template, recipient)
-  select event.id, subject.id, template, subject.email
-  from private.mail_templates
-  where event_type = event.type
-  on conflict on constraint emails_event_id_template_recipient_key do update
-  set status = case known.status
-    when 'queued' then 'claimed' when 'claimed' then 'unknown' else known.status
-  end
+  if message ->> 'type' = 'email.resend' then
+    select * into mail from public.emails where id = (message ->> 'email_id')::uuid;
+    return mail;
+  end if;
+  select * into wanted from private.mail_templates where event_type = message ->> 'type';
+  select * into event from public.order_events
+  where id = (message ->> 'event_id')::bigint and type = wanted.event_type;
+  insert into public.emails (event, event_id, order_id, user_id, alarm_id, template, recipient)
+  select source.*, wanted.template, recipient.address
+  from (
+    select 'order-event-' || event.id, event.id, event.order_id, event.user_id, null::uuid
+    where event.id is not null
+    union all
+    select 'user-created-' || id, null, null, id, null
+    from auth.users
+    where wanted.template = 'welcome' and id = (message ->> 'user_id')::uuid
+    union all
+    select 'alarm-' || id, null, null, null, id
+    from public.alarms
+    where wanted.template = 'alarm' and id = (message ->> 'alarm_id')::uuid
+  ) as source (event, event_id, order_id, user_id, alarm_id)
+  cross join lateral (
+    select email as address from public.orders where id = source.order_id
+    union all
+    select email from auth.users where wanted.template = 'welcome' and id = source.user_id
+    union all
+    select staff_email from private.shop where source.alarm_id is not null
+  ) as recipient
+  where recipient.address <> ''
+  on conflict on constraint emails_event_template_recipient_resend_key do update
+  set event = excluded.event
   returning * into mail;
-  return jsonb_build_object(
-    'email_id', mail.id, 'status', mail.status, 'template', mail.template,
-    'recipient', mail.recipient, 'order_id', subject.id, 'number', subject.number,
-    'total', subject.total, 'currency', subject.currency, 'placed_at', subject.created_at,
-    'shipping_address', subject.shipping_address,
-    'items', private.order_lines(subject.id), 'data', event.data);
+  return mail;
+exception
+  when invalid_text_representation or numeric_value_out_of_range then
+    return null;
 end
 $$;
 
-create function engine.claim_emails() returns setof jsonb
+create function private.is_wanted(mail public.emails) returns boolean
+language sql stable
+set search_path = ''
+as $$
+  select not exists (
+    select
+    from private.mail_templates as template
+    left join public.preferences as wish on wish.user_id = mail.user_id
+    where template.template = mail.template and (
+      template.preference = 'notifications' and not coalesce(wish.notifications, true)
+      or template.preference = 'newsletter' and not coalesce(wish.newsletter, false)
+      or template.preference is not null and exists (
+        select from private.bounced_addresses where address = lower(mail.recipient))
+    )
+  )
+$$;
+
+create function private.mail_details(mail public.emails) returns jsonb
+language sql stable
+set search_path = ''
+as $$
+  select
+    jsonb_build_object('language', language, 'data', '{}'::jsonb)
+    || coalesce((
+      select jsonb_build_object(
+        'order_id', subject.id, 'number', subject.number, 'total', subject.total,
+        'currency', subject.currency, 'placed_at', subject.created_at,
+        'shipping_address', subject.shipping_address, 'traceparent', subject.traceparent,
+        'items', private.order_lines(subject.id), 'data', event.data)
+      from public.orders as subject
+      join public.order_events as event on event.id = mail.event_id
+      where subject.id = mail.order_id), '{}')
+    || coalesce((
+      select jsonb_build_object('data', jsonb_build_object('display_name', display_name))
+      from public.profiles
+      where user_id = mail.user_id and mail.template = 'welcome'), '{}')
+    || coalesce((
+      select jsonb_build_object('data', jsonb_build_object(
+        'kind', kind, 'subject', subject, 'detail', detail, 'raised_at', raised_at))
+      from public.alarms
+      where id = mail.alarm_id), '{}')
+  from private.shop
+$$;
+
+-- Claims the mail. Only one whose status comes back as `claimed` may be sent: another was dealt with, or
+-- its sender died in between.
+create function private.start_mail(wanted public.emails) returns public.emails
+language plpgsql
+set search_path = ''
+as $$
+declare
+  mail public.emails;
+begin
+  update public.emails
+  set claims = claims + 1,
+    status = case
+      when status = 'claimed' then 'unknown'
+      when status <> 'queued' then status
+      when private.is_wanted(wanted) then 'claimed'
+      else 'unwanted'
+    end
+  where id = wanted.id
+  returning * into mail;
+  return mail;
+end
+$$;
+
+create function engine.claim_emails(wanted integer default 100, looks_again numeric default 0)
+returns setof jsonb
 language plpgsql
 security definer
 set search_path = ''
 as $$
 declare
-  policy private.queues;
-  message record;
-  event public.order_events;
+  read pgmq.message_record;
+  mail public.emails;
 begin
-  select * into policy from private.queues where name = 'emails';
-  for message in select * from pgmq.read('emails', policy.lease_seconds, policy.batch_size)
+  for read in select * from private.take_messages('emails', wanted, looks_again)
   loop
-    event := private.event_of(message.message);
-    if event.id is null or event.type not in (select event_type from private.mail_templates) then
-      perform private.bury('emails', message.msg_id, message.message, 'unknown event');
+    mail := private.mail_of(read.message);
+    if mail.id is null then
+      perform private.bury('emails', read.msg_id, read.message, 'unknown_event',
+        'No mail tells of this event.', read.read_ct);
     else
-      return next jsonb_build_object('message_id', message.msg_id, 'reads', message.read_ct)
-        || private.start_mail(event);
+      mail := private.start_mail(mail);
+      return next jsonb_build_object(
+        'message_id', read.msg_id, 'email_id', mail.id, 'claims', mail.claims, 'status', mail.status,
+        'template', mail.template, 'recipient', mail.recipient, 'order_id', mail.order_id)
+        || private.mail_details(mail);
     end if;
   end loop;
 end
 $$;
-comment on function engine.claim_emails() is
-'Take due messages of the queue under a lease and claim their mails. Each row: message_id, reads,
-email_id, status (send it only if `claimed`), template, recipient, order_id, number, total, currency,
-placed_at, shipping_address, items, data (of the event).';
+comment on function engine.claim_emails(integer, numeric) is
+'Take due messages of the queue under a lease, at most `wanted`, and claim their mails. looks_again: see
+claim_orders. Each row: message_id, email_id, claims, status (send it only if `claimed`), template,
+recipient, language, order_id, data (of the event); and for an order number, total, currency, placed_at,
+shipping_address, items, traceparent.';
 
-create function private.finish_mail(result jsonb) returns text
+-- The message of a mail that could not be sent after all attempts becomes a dead letter.
+create function private.bury_mail(mail public.emails, message bigint, outcome text) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  update public.emails set status = 'failed' where id = mail.id;
+  perform private.bury(
+    'emails', message, jsonb_build_object('type', 'email.resend', 'email_id', mail.id),
+    case outcome when 'broken' then 'unexpected_error' else 'too_many_failures' end,
+    coalesce(mail.error, outcome), mail.failures, mail.order_id, mail.id);
+end
+$$;
+
+create function private.finish_mail(result jsonb, policy private.queues) returns text
 language plpgsql
 set search_path = ''
 as $$
@@ -129,41 +241,86 @@ declare
   outcome constant text := result ->> 'outcome';
   mail public.emails;
 begin
-  if not private.owns_message('emails', message, (result ->> 'reads')::integer) then
-    return 'lost';
-  end if;
   update public.emails
-  set status = case outcome when 'settled' then status when 'retry' then 'queued' else outcome end,
-    failures = failures + (outcome in ('retry', 'failed'))::integer,
+  set status = case when outcome = 'settled' then status
+      when outcome in ('retry', 'broken', 'postponed') then 'queued'
+      else outcome end,
+    failures = failures + (outcome in ('retry', 'broken'))::integer,
     error = case outcome when 'sent' then null else coalesce(result ->> 'error', error) end
-  where id = (result ->> 'email_id')::uuid
+  where id = (result ->> 'email_id')::uuid and claims = (result ->> 'claims')::integer
+    and (status = 'claimed' or outcome = 'settled')
   returning * into mail;
-  if outcome = 'retry' then
-    perform pgmq.set_vt('emails', message, private.retry_delay(mail.failures));
+  if mail.id is null then
+    return 'lost';
+  elsif outcome = 'postponed' then
+    perform pgmq.set_vt('emails', message,
+      greatest(1, least(3600, ceil(coalesce((result ->> 'delay_seconds')::numeric, 5))))::integer);
     return 'retried';
+  elsif outcome in ('retry', 'broken')
+    and mail.failures < private.attempts_of(policy, outcome)
+  then
+    perform pgmq.set_vt('emails', message, private.retry_delay(policy, mail.failures));
+    return 'retried';
+  elsif outcome in ('retry', 'broken') then
+    perform private.bury_mail(mail, message, outcome);
+  elsif (result #>> '{data,bounced}')::boolean then
+    insert into private.bounced_addresses (address, error)
+    values (lower(mail.recipient), coalesce(mail.error, outcome))
+    on conflict (address) do update set error = excluded.error, bounced_at = now();
   end if;
-  perform private.complete_if_notified(mail.order_id);
-  perform pgmq.archive('emails', message);
+  perform private.complete_if_done(mail.order_id);
   return 'finished';
 end
 $$;
 
--- Each result has its own savepoint: see engine.finish_orders.
+create function private.finish_mails(results jsonb, policy private.queues) returns jsonb[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+  result jsonb;
+  said text;
+  settled bigint[] := '{}';
+  replies jsonb[] := '{}';
+begin
+  for result in select value from jsonb_array_elements(results)
+  loop
+    said := private.finish_mail(result, policy);
+    if said = 'finished' then
+      settled := settled || (result ->> 'message_id')::bigint;
+    end if;
+    replies := replies || jsonb_build_object('message_id', result -> 'message_id', 'status', said);
+  end loop;
+  if cardinality(settled) > 0 then
+    perform pgmq.delete('emails', settled);
+  end if;
+  return replies;
+end
+$$;
+
+-- When the batch fails, each result has a savepoint of its own: see engine.finish_orders.
 create function engine.finish_emails(results jsonb) returns setof jsonb
 language plpgsql
 security definer
 set search_path = ''
 as $$
 declare
+  policy private.queues;
   result jsonb;
 begin
+  select * into policy from private.queues where name = 'emails';
   perform private.lock_orders(
     array(select (value ->> 'order_id')::uuid from jsonb_array_elements(results)));
+  begin
+    return query select unnest(private.finish_mails(results, policy));
+    return;
+  exception
+    when others then null;
+  end;
   for result in select value from jsonb_array_elements(results)
   loop
     begin
-      return next jsonb_build_object(
-        'message_id', result -> 'message_id', 'status', private.finish_mail(result));
+      return query select unnest(private.finish_mails(jsonb_build_array(result), policy));
     exception
       when others then
         return next jsonb_build_object(
@@ -173,9 +330,41 @@ begin
 end
 $$;
 comment on function engine.finish_emails(jsonb) is
-'Record what became of mails. results: [{message_id, reads, order_id, email_id, outcome, error?}] with
-outcome sent, failed (refused for good), unknown (no answer after it was handed over), retry (a passing
-fault), settled (nothing was sent).
+'Record what became of mails. results: [{message_id, order_id, email_id, claims, outcome, data, error?,
+delay_seconds?}] with outcome sent; failed, refused for good (data.bounced: because of the address);
+unknown, no answer after it was handed over; retry, a passing fault; broken, an error that nobody foresaw;
+postponed, nothing was tried, by delay_seconds; settled, nothing was to be sent.
 Each row: message_id and status: finished, retried, lost (another worker owns it now), error.';
 
-grant execute on function engine.claim_emails(), engine.finish_emails(jsonb) to service_role;
+create function engine.renew_emails(results jsonb) returns setof jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  policy private.queues;
+  result jsonb;
+  still_mine boolean;
+begin
+  select * into policy from private.queues where name = 'emails';
+  for result in select value from jsonb_array_elements(results)
+  loop
+    still_mine := exists (
+      select from public.emails
+      where id = (result ->> 'email_id')::uuid and claims = (result ->> 'claims')::integer
+    );
+    if still_mine then
+      perform pgmq.set_vt('emails', (result ->> 'message_id')::bigint, policy.lease_seconds);
+    end if;
+    return next jsonb_build_object(
+      'message_id', result -> 'message_id', 'status', case when still_mine then 'renewed' else 'lost' end);
+  end loop;
+end
+$$;
+comment on function engine.renew_emails(jsonb) is
+'Hold on to messages for another lease. results: [{message_id, order_id, email_id, claims}].
+Each row: message_id and status: renewed, lost.';
+
+grant execute on function engine.claim_emails(integer, numeric), engine.finish_emails(jsonb),
+engine.renew_emails(jsonb)
+to service_role;

@@ -34,41 +34,80 @@ PublicStockMovementKind: TypeAlias = Literal["received", "adjusted", "reserved",
 
 StorageBuckettype: TypeAlias = Literal["STANDARD", "ANALYTICS", "VECTOR"]
 
+class PublicAlarms(BaseModel):
+    cleared_at: Optional[datetime.datetime] = Field(alias="cleared_at")
+    detail: JsonValue = Field(alias="detail")
+    id: uuid.UUID = Field(alias="id")
+    kind: str = Field(alias="kind")
+    raised_at: datetime.datetime = Field(alias="raised_at")
+    subject: str = Field(alias="subject")
+
+class PublicAlarmsInsert(TypedDict):
+    cleared_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="cleared_at")]]
+    detail: NotRequired[Annotated[JsonValue, Field(alias="detail")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    kind: Annotated[str, Field(alias="kind")]
+    raised_at: NotRequired[Annotated[datetime.datetime, Field(alias="raised_at")]]
+    subject: Annotated[str, Field(alias="subject")]
+
+class PublicAlarmsUpdate(TypedDict):
+    cleared_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="cleared_at")]]
+    detail: NotRequired[Annotated[JsonValue, Field(alias="detail")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    kind: NotRequired[Annotated[str, Field(alias="kind")]]
+    raised_at: NotRequired[Annotated[datetime.datetime, Field(alias="raised_at")]]
+    subject: NotRequired[Annotated[str, Field(alias="subject")]]
+
 class PublicEmails(BaseModel):
+    alarm_id: Optional[uuid.UUID] = Field(alias="alarm_id")
+    claims: int = Field(alias="claims")
     created_at: datetime.datetime = Field(alias="created_at")
     error: Optional[str] = Field(alias="error")
-    event_id: int = Field(alias="event_id")
+    event: str = Field(alias="event")
+    event_id: Optional[int] = Field(alias="event_id")
     failures: int = Field(alias="failures")
     id: uuid.UUID = Field(alias="id")
-    order_id: uuid.UUID = Field(alias="order_id")
+    order_id: Optional[uuid.UUID] = Field(alias="order_id")
     recipient: str = Field(alias="recipient")
+    resend: int = Field(alias="resend")
     status: str = Field(alias="status")
     template: str = Field(alias="template")
     updated_at: datetime.datetime = Field(alias="updated_at")
+    user_id: Optional[uuid.UUID] = Field(alias="user_id")
 
 class PublicEmailsInsert(TypedDict):
+    alarm_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="alarm_id")]]
+    claims: NotRequired[Annotated[int, Field(alias="claims")]]
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
     error: NotRequired[Annotated[Optional[str], Field(alias="error")]]
-    event_id: Annotated[int, Field(alias="event_id")]
+    event: Annotated[str, Field(alias="event")]
+    event_id: NotRequired[Annotated[Optional[int], Field(alias="event_id")]]
     failures: NotRequired[Annotated[int, Field(alias="failures")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
-    order_id: Annotated[uuid.UUID, Field(alias="order_id")]
+    order_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="order_id")]]
     recipient: Annotated[str, Field(alias="recipient")]
+    resend: NotRequired[Annotated[int, Field(alias="resend")]]
     status: NotRequired[Annotated[str, Field(alias="status")]]
     template: Annotated[str, Field(alias="template")]
     updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
+    user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
 
 class PublicEmailsUpdate(TypedDict):
+    alarm_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="alarm_id")]]
+    claims: NotRequired[Annotated[int, Field(alias="claims")]]
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
     error: NotRequired[Annotated[Optional[str], Field(alias="error")]]
-    event_id: NotRequired[Annotated[int, Field(alias="event_id")]]
+    event: NotRequired[Annotated[str, Field(alias="event")]]
+    event_id: NotRequired[Annotated[Optional[int], Field(alias="event_id")]]
     failures: NotRequired[Annotated[int, Field(alias="failures")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
-    order_id: NotRequired[Annotated[uuid.UUID, Field(alias="order_id")]]
+    order_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="order_id")]]
     recipient: NotRequired[Annotated[str, Field(alias="recipient")]]
+    resend: NotRequired[Annotated[int, Field(alias="resend")]]
     status: NotRequired[Annotated[str, Field(alias="status")]]
     template: NotRequired[Annotated[str, Field(alias="template")]]
     updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
+    user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
 
 class PublicInventory(BaseModel):
     on_hand: int = Field(alias="on_hand")
@@ -86,33 +125,39 @@ class PublicInventoryUpdate(TypedDict):
     reserved: NotRequired[Annotated[int, Field(alias="reserved")]]
 
 class PublicOrderEvents(BaseModel):
+    actor: Optional[uuid.UUID] = Field(alias="actor")
     created_at: datetime.datetime = Field(alias="created_at")
     data: JsonValue = Field(alias="data")
     id: int = Field(alias="id")
     order_id: uuid.UUID = Field(alias="order_id")
     status: PublicOrderStatus = Field(alias="status")
+    traceparent: Optional[str] = Field(alias="traceparent")
     type: str = Field(alias="type")
     user_id: Optional[uuid.UUID] = Field(alias="user_id")
     version: int = Field(alias="version")
     xid: PgCatalogXid8 = Field(alias="xid")
 
 class PublicOrderEventsInsert(TypedDict):
+    actor: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="actor")]]
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
     data: NotRequired[Annotated[JsonValue, Field(alias="data")]]
     id: NotRequired[Annotated[int, Field(alias="id")]]
     order_id: Annotated[uuid.UUID, Field(alias="order_id")]
     status: Annotated[PublicOrderStatus, Field(alias="status")]
+    traceparent: NotRequired[Annotated[Optional[str], Field(alias="traceparent")]]
     type: Annotated[str, Field(alias="type")]
     user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
     version: Annotated[int, Field(alias="version")]
     xid: NotRequired[Annotated[PgCatalogXid8, Field(alias="xid")]]
 
 class PublicOrderEventsUpdate(TypedDict):
+    actor: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="actor")]]
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
     data: NotRequired[Annotated[JsonValue, Field(alias="data")]]
     id: NotRequired[Annotated[int, Field(alias="id")]]
     order_id: NotRequired[Annotated[uuid.UUID, Field(alias="order_id")]]
     status: NotRequired[Annotated[PublicOrderStatus, Field(alias="status")]]
+    traceparent: NotRequired[Annotated[Optional[str], Field(alias="traceparent")]]
     type: NotRequired[Annotated[str, Field(alias="type")]]
     user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
     version: NotRequired[Annotated[int, Field(alias="version")]]
@@ -143,55 +188,70 @@ class PublicOrderItemsUpdate(TypedDict):
     user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
 
 class PublicOrders(BaseModel):
+    capture: str = Field(alias="capture")
     created_at: datetime.datetime = Field(alias="created_at")
     currency: str = Field(alias="currency")
     email: str = Field(alias="email")
+    ending: Optional[PublicOrderStatus] = Field(alias="ending")
     failure_code: Optional[str] = Field(alias="failure_code")
     failure_message: Optional[str] = Field(alias="failure_message")
     id: uuid.UUID = Field(alias="id")
     idempotency_key: uuid.UUID = Field(alias="idempotency_key")
+    interrupted_status: Optional[PublicOrderStatus] = Field(alias="interrupted_status")
     number: int = Field(alias="number")
     payment_method: str = Field(alias="payment_method")
     request_hash: bytes = Field(alias="request_hash")
+    reserved_until: Optional[datetime.datetime] = Field(alias="reserved_until")
     shipping_address: JsonValue = Field(alias="shipping_address")
     status: PublicOrderStatus = Field(alias="status")
     total: int = Field(alias="total")
+    traceparent: Optional[str] = Field(alias="traceparent")
     updated_at: datetime.datetime = Field(alias="updated_at")
     user_id: Optional[uuid.UUID] = Field(alias="user_id")
     version: int = Field(alias="version")
 
 class PublicOrdersInsert(TypedDict):
+    capture: NotRequired[Annotated[str, Field(alias="capture")]]
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
     currency: Annotated[str, Field(alias="currency")]
     email: Annotated[str, Field(alias="email")]
+    ending: NotRequired[Annotated[Optional[PublicOrderStatus], Field(alias="ending")]]
     failure_code: NotRequired[Annotated[Optional[str], Field(alias="failure_code")]]
     failure_message: NotRequired[Annotated[Optional[str], Field(alias="failure_message")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
     idempotency_key: Annotated[uuid.UUID, Field(alias="idempotency_key")]
+    interrupted_status: NotRequired[Annotated[Optional[PublicOrderStatus], Field(alias="interrupted_status")]]
     number: NotRequired[Annotated[int, Field(alias="number")]]
     payment_method: Annotated[str, Field(alias="payment_method")]
     request_hash: Annotated[bytes, Field(alias="request_hash")]
+    reserved_until: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="reserved_until")]]
     shipping_address: Annotated[JsonValue, Field(alias="shipping_address")]
     status: NotRequired[Annotated[PublicOrderStatus, Field(alias="status")]]
     total: Annotated[int, Field(alias="total")]
+    traceparent: NotRequired[Annotated[Optional[str], Field(alias="traceparent")]]
     updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
     user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
     version: NotRequired[Annotated[int, Field(alias="version")]]
 
 class PublicOrdersUpdate(TypedDict):
+    capture: NotRequired[Annotated[str, Field(alias="capture")]]
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
     currency: NotRequired[Annotated[str, Field(alias="currency")]]
     email: NotRequired[Annotated[str, Field(alias="email")]]
+    ending: NotRequired[Annotated[Optional[PublicOrderStatus], Field(alias="ending")]]
     failure_code: NotRequired[Annotated[Optional[str], Field(alias="failure_code")]]
     failure_message: NotRequired[Annotated[Optional[str], Field(alias="failure_message")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
     idempotency_key: NotRequired[Annotated[uuid.UUID, Field(alias="idempotency_key")]]
+    interrupted_status: NotRequired[Annotated[Optional[PublicOrderStatus], Field(alias="interrupted_status")]]
     number: NotRequired[Annotated[int, Field(alias="number")]]
     payment_method: NotRequired[Annotated[str, Field(alias="payment_method")]]
     request_hash: NotRequired[Annotated[bytes, Field(alias="request_hash")]]
+    reserved_until: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="reserved_until")]]
     shipping_address: NotRequired[Annotated[JsonValue, Field(alias="shipping_address")]]
     status: NotRequired[Annotated[PublicOrderStatus, Field(alias="status")]]
     total: NotRequired[Annotated[int, Field(alias="total")]]
+    traceparent: NotRequired[Annotated[Optional[str], Field(alias="traceparent")]]
     updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
     user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
     version: NotRequired[Annotated[int, Field(alias="version")]]
@@ -229,6 +289,7 @@ class PublicPaymentEntriesUpdate(TypedDict):
 class PublicPayments(BaseModel):
     amount: int = Field(alias="amount")
     captured: int = Field(alias="captured")
+    client_secret: Optional[str] = Field(alias="client_secret")
     created_at: datetime.datetime = Field(alias="created_at")
     currency: str = Field(alias="currency")
     failure_code: Optional[str] = Field(alias="failure_code")
@@ -244,6 +305,7 @@ class PublicPayments(BaseModel):
 class PublicPaymentsInsert(TypedDict):
     amount: Annotated[int, Field(alias="amount")]
     captured: NotRequired[Annotated[int, Field(alias="captured")]]
+    client_secret: NotRequired[Annotated[Optional[str], Field(alias="client_secret")]]
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
     currency: Annotated[str, Field(alias="currency")]
     failure_code: NotRequired[Annotated[Optional[str], Field(alias="failure_code")]]
@@ -259,6 +321,7 @@ class PublicPaymentsInsert(TypedDict):
 class PublicPaymentsUpdate(TypedDict):
     amount: NotRequired[Annotated[int, Field(alias="amount")]]
     captured: NotRequired[Annotated[int, Field(alias="captured")]]
+    client_secret: NotRequired[Annotated[Optional[str], Field(alias="client_secret")]]
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
     currency: NotRequired[Annotated[str, Field(alias="currency")]]
     failure_code: NotRequired[Annotated[Optional[str], Field(alias="failure_code")]]
@@ -388,9 +451,55 @@ class PublicProfilesUpdate(TypedDict):
     updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
     user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
 
+class PublicRefunds(BaseModel):
+    amount: int = Field(alias="amount")
+    created_at: datetime.datetime = Field(alias="created_at")
+    currency: str = Field(alias="currency")
+    id: uuid.UUID = Field(alias="id")
+    idempotency_key: Optional[uuid.UUID] = Field(alias="idempotency_key")
+    order_id: uuid.UUID = Field(alias="order_id")
+    reason: str = Field(alias="reason")
+    reference: Optional[str] = Field(alias="reference")
+    requested_by: Optional[uuid.UUID] = Field(alias="requested_by")
+    revision: int = Field(alias="revision")
+    status: str = Field(alias="status")
+    updated_at: datetime.datetime = Field(alias="updated_at")
+    user_id: Optional[uuid.UUID] = Field(alias="user_id")
+
+class PublicRefundsInsert(TypedDict):
+    amount: Annotated[int, Field(alias="amount")]
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    currency: Annotated[str, Field(alias="currency")]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    idempotency_key: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="idempotency_key")]]
+    order_id: Annotated[uuid.UUID, Field(alias="order_id")]
+    reason: Annotated[str, Field(alias="reason")]
+    reference: NotRequired[Annotated[Optional[str], Field(alias="reference")]]
+    requested_by: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="requested_by")]]
+    revision: Annotated[int, Field(alias="revision")]
+    status: NotRequired[Annotated[str, Field(alias="status")]]
+    updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
+    user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
+
+class PublicRefundsUpdate(TypedDict):
+    amount: NotRequired[Annotated[int, Field(alias="amount")]]
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    currency: NotRequired[Annotated[str, Field(alias="currency")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    idempotency_key: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="idempotency_key")]]
+    order_id: NotRequired[Annotated[uuid.UUID, Field(alias="order_id")]]
+    reason: NotRequired[Annotated[str, Field(alias="reason")]]
+    reference: NotRequired[Annotated[Optional[str], Field(alias="reference")]]
+    requested_by: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="requested_by")]]
+    revision: NotRequired[Annotated[int, Field(alias="revision")]]
+    status: NotRequired[Annotated[str, Field(alias="status")]]
+    updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
+    user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
+
 class PublicShipments(BaseModel):
     carrier: str = Field(alias="carrier")
     created_at: datetime.datetime = Field(alias="created_at")
+    delivered_at: Optional[datetime.datetime] = Field(alias="delivered_at")
     id: uuid.UUID = Field(alias="id")
     order_id: uuid.UUID = Field(alias="order_id")
     tracking_number: str = Field(alias="tracking_number")
@@ -399,6 +508,7 @@ class PublicShipments(BaseModel):
 class PublicShipmentsInsert(TypedDict):
     carrier: Annotated[str, Field(alias="carrier")]
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    delivered_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="delivered_at")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
     order_id: Annotated[uuid.UUID, Field(alias="order_id")]
     tracking_number: Annotated[str, Field(alias="tracking_number")]
@@ -407,6 +517,7 @@ class PublicShipmentsInsert(TypedDict):
 class PublicShipmentsUpdate(TypedDict):
     carrier: NotRequired[Annotated[str, Field(alias="carrier")]]
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    delivered_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="delivered_at")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
     order_id: NotRequired[Annotated[uuid.UUID, Field(alias="order_id")]]
     tracking_number: NotRequired[Annotated[str, Field(alias="tracking_number")]]

@@ -1,0 +1,185 @@
+-- What the clock does: reservations that run out, alarms, and forgetting.
+set lock_timeout = '5s';
+set statement_timeout = '60s';
+
+-- The shopper had time to confirm the payment. The step `charge` now sees that it cannot happen any more,
+-- and if it has happened after all, the order goes on.
+create function private.expire_reservations() returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+  expired uuid;
+  many integer := 0;
+begin
+  for expired in
+    select id from public.orders
+    where status = 'placed' and reserved_until < clock_timestamp() and ending is null
+    order by id
+    limit 1000
+  loop
+    perform private.lock_orders(array[expired]);
+    update public.orders
+    set ending = 'payment_failed', failure_code = 'payment_expired',
+      failure_message = 'The payment was not confirmed in time.'
+    where id = expired and status = 'placed' and reserved_until < clock_timestamp() and ending is null;
+    if found then
+      perform private.note_event(expired, 'order.confirmation_expired');
+      many := many + 1;
+    end if;
+  end loop;
+  return many;
+end
+$$;
+comment on function private.expire_reservations() is 'Gives up what shoppers did not confirm in time; how many.';
+select cron.schedule('orderbase-expire', '* * * * *', 'select private.expire_reservations()');
+
+create function private.check_queues() returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  policy private.queues;
+  age integer;
+begin
+  for policy in select * from private.queues where active
+  loop
+    select coalesce(oldest_msg_age_sec, 0) into age from pgmq.metrics(policy.name);
+    if age * interval '1 second' > policy.oldest_message then
+      perform private.raise_alarm('old_message', policy.name, jsonb_build_object('age_seconds', age));
+    else
+      perform private.clear_alarm('old_message', policy.name);
+    end if;
+  end loop;
+end
+$$;
+comment on function private.check_queues() is 'Raises an alarm for each queue whose oldest message is too old.';
+select cron.schedule('orderbase-check-queues', '30 seconds', 'select private.check_queues()');
+
+create function private.forget() returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  delete from private.dead_letters as letter
+  using private.queues as policy
+  where policy.name = letter.queue and letter.resolved_at < now() - policy.retention;
+  delete from private.payment_events where received_at < now() - interval '90 days';
+  delete from public.alarms where cleared_at < now() - interval '90 days';
+  delete from cron.job_run_details where end_time < now() - interval '7 days';
+end
+$$;
+comment on function private.forget() is 'Removes what was dealt with and has outlived its use.';
+select cron.schedule('orderbase-forget', '17 3 * * *', 'select private.forget()');
+
+-- Where the ledgers contradict each other or the orders. None should ever be found.
+create function engine.ledger_differences() returns setof jsonb
+language sql stable
+security definer
+set search_path = ''
+as $$
+  select jsonb_build_object('code', 'stock_balance', 'product_id', stock.product_id,
+    'detail', 'the balances are not the sums of the movements')
+  from public.inventory as stock
+  left join public.stock_movements as moved on moved.product_id = stock.product_id
+  group by stock.product_id, stock.on_hand, stock.reserved
+  having stock.on_hand <> coalesce(sum(moved.on_hand_change), 0)
+    or stock.reserved <> coalesce(sum(moved.reserved_change), 0)
+  union all
+  select jsonb_build_object('code', 'payment_balance', 'order_id', payment.order_id,
+    'detail', 'captured or refunded is not the sum of the entries')
+  from public.payments as payment
+  left join public.payment_entries as entry on entry.payment_id = payment.id
+  group by payment.id
+  having payment.captured <> coalesce(sum(entry.amount) filter (where entry.kind = 'charge'), 0)
+    or payment.refunded <> coalesce(sum(entry.amount) filter (where entry.kind = 'refund'), 0)
+  union all
+  select jsonb_build_object('code', 'order_total', 'order_id', subject.id,
+    'detail', 'the total is not the sum of the items')
+  from public.orders as subject
+  join public.order_items as item on item.order_id = subject.id
+  group by subject.id
+  having subject.total <> sum(item.quantity * item.unit_price)
+  union all
+  select jsonb_build_object('code', 'money_of_ended_order', 'order_id', subject.id,
+    'detail', format('%s, but the shop holds %s', subject.status, private.money_left(subject.id)))
+  from public.orders as subject
+  where subject.status in ('payment_failed', 'out_of_stock', 'shipping_failed', 'cancelled', 'refunded')
+    and private.money_left(subject.id) > 0
+    and not exists (select from public.refunds where order_id = subject.id and status = 'requested')
+  union all
+  select jsonb_build_object('code', 'money_missing', 'order_id', subject.id,
+    'detail', format('%s, but %s of %s is held', subject.status, private.money_left(subject.id), subject.total))
+  from public.orders as subject
+  where subject.status in ('paid', 'shipped', 'completed') and subject.ending is null
+    and private.money_left(subject.id) + coalesce((
+      select sum(refunded) from public.payments where order_id = subject.id), 0) <> subject.total
+  union all
+  select jsonb_build_object('code', 'stock_of_order', 'order_id', subject.id,
+    'detail', format('%s, but its reservation is %s', subject.status, coalesce(ended.kinds, 'open')))
+  from public.orders as subject
+  left join lateral (
+    select string_agg(distinct kind::text, ', ') as kinds
+    from public.stock_movements
+    where order_id = subject.id and kind in ('released', 'sold')
+  ) as ended on true
+  where case
+    when subject.status in ('placed', 'paid') then ended.kinds is not null
+    when subject.status in ('shipped', 'completed', 'refunded') then ended.kinds is distinct from 'sold'
+    when subject.status = 'needs_attention' then false
+    else ended.kinds is distinct from 'released'
+  end
+$$;
+comment on function engine.ledger_differences() is
+'Contradictions between orders, payments and stock: {code, order_id or product_id, detail}; none is normal.';
+
+create function engine.payment_books(after uuid default null, max_rows integer default 1000)
+returns setof jsonb
+language sql stable
+security definer
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'id', payment.id, 'order_id', payment.order_id, 'number', subject.number, 'order_status', subject.status,
+    'provider', payment.provider, 'reference', payment.reference, 'status', payment.status,
+    'currency', payment.currency, 'captured', payment.captured, 'refunded', payment.refunded,
+    'in_progress', subject.ending is not null or exists (
+      select from private.order_steps where order_id = subject.id and state in ('started', 'waiting')))
+  from public.payments as payment
+  join public.orders as subject on subject.id = payment.order_id
+  where payment.id > coalesce(after, '00000000-0000-0000-0000-000000000000')
+  order by payment.id
+  limit max_rows
+$$;
+comment on function engine.payment_books(uuid, integer) is
+'Payments by id, to compare with the provider''s: id, order_id, number, order_status, provider, reference,
+status, currency, captured, refunded, in_progress.';
+
+create function engine.queue_policy(queue text) returns setof jsonb
+language sql stable
+security definer
+set search_path = ''
+as $$
+  select to_jsonb(policy) from private.queues as policy where policy.name = queue
+$$;
+comment on function engine.queue_policy(text) is 'The policy of a queue: see private.queues.';
+
+create function engine.queue_depths() returns setof jsonb
+language sql stable
+security definer
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'queue', policy.name, 'active', policy.active, 'length', metrics.queue_length,
+    'oldest_seconds', coalesce(metrics.oldest_msg_age_sec, 0),
+    'dead_letters', (
+      select count(*) from private.dead_letters as letter
+      where letter.queue = policy.name and resolution is null))
+  from private.queues as policy
+  cross join lateral pgmq.metrics(policy.name) as metrics
+$$;
+comment on function engine.queue_depths() is 'For each queue: queue, active, length, oldest_seconds, dead_letters.';
+
+grant execute on function engine.ledger_differences(), engine.payment_books(uuid, integer),
+engine.queue_policy(text), engine.queue_depths()
+to service_role;
