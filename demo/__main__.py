@@ -1,4 +1,4 @@
-"""Sign up, subscribe, place an order of three products, watch it live, and read the two mails.
+"""Sign up, subscribe, place an order of three products, watch it live, and read the mails about it.
 
 Exits with 0 only if all of it happened.
 """
@@ -18,7 +18,10 @@ from orderbase import Address, AsyncOrderbase, FeedEvent, Order, OrderbaseError,
 
 _SECONDS = 30
 _CARD = "pm_card_visa"
-_FINAL = {"completed", "payment_failed", "cancelled", "needs_attention"}
+_FINAL = {
+    *("completed", "payment_failed", "out_of_stock", "shipping_failed", "cancelled", "refunded"),
+    "needs_attention",
+}
 _WANTED_MAILS = 2
 
 
@@ -59,7 +62,7 @@ async def visit(shop: Shop, story: Story) -> None:
             products = (await client.products.list(limit=24))[:3]
             order = await _place(client, products, story)
             await _follow(events, order, story)
-    await _show_mails(shop, email, story)
+    await _show_mails(shop, email, order, story)
 
 
 async def _place(client: AsyncOrderbase, products: list[Product], story: Story) -> Order:
@@ -97,13 +100,14 @@ async def _follow(events: AsyncIterator[FeedEvent], order: Order, story: Story) 
         raise StoppedError(f"The order ended as {event.status}.")
 
 
-async def _show_mails(shop: Shop, email: str, story: Story) -> None:
+async def _show_mails(shop: Shop, email: str, order: Order, story: Story) -> None:
     mails = await shop.mails_to(email)
     story.tell(f"The inbox at {shop.mail_url} holds {len(mails)} mails for {email}:")
     for mail in mails:
         story.tell(f"  {mail['From']['Address']}: {mail['Subject']}")
-    if len(mails) != _WANTED_MAILS:
-        raise StoppedError("There should be two: the confirmation and the shipment.")
+    about_it = [mail for mail in mails if f"order {order.number} " in mail["Subject"]]
+    if len(about_it) != _WANTED_MAILS:
+        raise StoppedError("Two should be about the order: the confirmation and the shipment.")
 
 
 def main() -> int:

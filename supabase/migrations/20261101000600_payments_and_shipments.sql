@@ -5,7 +5,7 @@ set statement_timeout = '60s';
 create table public.payments (
   id uuid primary key default gen_random_uuid(),
   order_id uuid not null references public.orders (id) on delete restrict,
-  user_id uuid references auth.users (id) on delete set null,
+  user_id uuid,
   provider text not null,
   reference text not null,
   status text not null check (
@@ -48,7 +48,7 @@ create index payment_entries_order_id_idx on public.payment_entries (order_id);
 create table public.refunds (
   id uuid primary key default gen_random_uuid(),
   order_id uuid not null references public.orders (id) on delete restrict,
-  user_id uuid references auth.users (id) on delete set null,
+  user_id uuid,
   revision integer not null check (revision > 0),
   amount bigint not null check (amount >= 0),
   currency text not null check (currency ~ '^[A-Z]{3}$'),
@@ -71,7 +71,7 @@ create unique index refunds_reference_idx on public.refunds (reference);
 create table public.shipments (
   id uuid primary key default gen_random_uuid(),
   order_id uuid not null unique references public.orders (id) on delete restrict,
-  user_id uuid references auth.users (id) on delete set null,
+  user_id uuid,
   carrier text not null,
   tracking_number text not null,
   delivered_at timestamptz,

@@ -297,7 +297,7 @@ begin
     subject.id, subject.user_id, event_type, subject.status, subject.version, event_data,
     auth.uid(), subject.traceparent)
   returning * into event;
-  if exists (
+  if event.version > 1 and exists (
     select from public.order_events
     where order_id = event.order_id and version = event.version - 1 and xid > event.xid
   ) then

@@ -28,23 +28,23 @@ begin
   if jsonb_typeof(address) is distinct from 'object' then
     perform private.refuse(422, 'invalid_address', 'The shipping address must be an object.');
   end if;
-  for field in select key from jsonb_object_keys(address) as key
-  loop
-    if field <> all (required || optional) then
-      perform private.refuse(422, 'invalid_address', 'The shipping address has an unknown field.',
-        jsonb_build_object('fields', required || optional));
-    end if;
-  end loop;
+  if address - (required || optional) <> '{}' then
+    perform private.refuse(422, 'invalid_address', 'The shipping address has an unknown field.',
+      jsonb_build_object('fields', required || optional));
+  end if;
   address := jsonb_strip_nulls(address);
-  foreach field in array required || optional
-  loop
-    if (field = any (required) or address ? field)
-      and not private.is_text(address -> field, (field = any (required))::int, 200)
-    then
-      perform private.refuse(422, 'invalid_address', 'A field of the shipping address is missing or wrong.',
-        jsonb_build_object('field', field));
-    end if;
-  end loop;
+  -- Most fields are plain ASCII, which one look tells; the others are looked at more closely.
+  select coalesce(min(missing), min(key)) into field
+  from unnest(required) as missing
+  full join jsonb_each(address) as given (key, value) on given.key = missing
+  where given.key is null
+    or jsonb_typeof(given.value) <> 'string'
+    or given.value #>> '{}' !~ '^[!-~]([ -~]{0,198}[!-~])?$'
+    and not private.is_text(given.value, (given.key = any (required))::int, 200);
+  if field is not null then
+    perform private.refuse(422, 'invalid_address', 'A field of the shipping address is missing or wrong.',
+      jsonb_build_object('field', field));
+  end if;
   if address ->> 'country' !~ '^[A-Z]{2}$' then
     perform private.refuse(422, 'invalid_address', 'The country must be a two-letter code (ISO 3166-1).',
       jsonb_build_object('field', 'country'));
@@ -93,7 +93,12 @@ begin
       'An order has 1 to 100 items.');
   end if;
   perform private.check_item(value, place)
-  from jsonb_array_elements(items) with ordinality as item (value, place);
+  from jsonb_array_elements(items) with ordinality as item (value, place)
+  where (jsonb_typeof(value) = 'object'
+    and value ->> 'product_id' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+    and value ->> 'quantity' ~ '^[1-9][0-9]{0,2}$'
+    and jsonb_typeof(value -> 'quantity') = 'number'
+    and value - array['product_id', 'quantity'] = '{}') is not true;
   select jsonb_object_agg(product_id, quantity) into basket
   from (
     select lower(value ->> 'product_id') as product_id, sum((value ->> 'quantity')::numeric)::int as quantity
@@ -142,43 +147,30 @@ begin
 end
 $$;
 
--- Rows are locked in the order of their ids, so that two baskets cannot wait for each other.
-create function private.reserve_stock(ordered uuid, lines private.priced_line[]) returns void
+-- What of an order cannot be had. The ledger itself refuses more than there is (never_oversold).
+create function private.refuse_shortage(lines private.priced_line[]) returns void
 language plpgsql
 set search_path = ''
 as $$
-declare
-  short jsonb;
 begin
-  perform from public.inventory
-  where product_id in (select line.product_id from unnest(lines) as line)
-  order by product_id
-  for update;
-  select jsonb_agg(jsonb_build_object(
-    'product_id', line.product_id, 'name', line.name, 'requested', line.quantity,
-    'available', stock.on_hand - stock.reserved))
-  into short
-  from unnest(lines) as line
-  join public.inventory as stock using (product_id)
-  where stock.on_hand - stock.reserved < line.quantity;
-  if short is not null then
-    perform private.refuse(409, 'insufficient_stock', 'Not enough in stock.',
-      jsonb_build_object('products', short));
-  end if;
-  insert into public.stock_movements (product_id, order_id, kind, on_hand_change, reserved_change)
-  select line.product_id, ordered, 'reserved', 0, line.quantity
-  from unnest(lines) as line;
+  perform private.refuse(409, 'insufficient_stock', 'Not enough in stock.', jsonb_build_object(
+    'products', (
+      select jsonb_agg(jsonb_build_object(
+        'product_id', line.product_id, 'name', line.name, 'requested', line.quantity,
+        'available', stock.on_hand - stock.reserved))
+      from unnest(lines) as line
+      join public.inventory as stock using (product_id)
+      where stock.on_hand - stock.reserved < line.quantity)));
 end
 $$;
 
 -- An account's mails go to its own address; only a guest names one.
-create function private.buyer_email(buyer uuid, given text) returns text
-language plpgsql stable
+create function private.check_email(own text, given text) returns text
+language plpgsql immutable
 set search_path = ''
 as $$
 declare
-  own text := (select nullif(email, '') from auth.users where id = buyer);
-  address text := coalesce(own, given);
+  address constant text := coalesce(nullif(own, ''), given);
 begin
   if address is null then
     perform private.refuse(422, 'email_required', 'A guest''s order needs an e-mail address.');
@@ -196,17 +188,15 @@ end
 $$;
 
 -- Guests cost nothing to make, and their orders send mail to whom they name.
-create function private.check_rate(buyer uuid) returns void
+create function private.check_rate(guest uuid) returns void
 language plpgsql stable
 set search_path = ''
 as $$
 begin
-  if (select is_anonymous from auth.users where id = buyer)
-    and (
-      select count(*) >= 10 from public.orders
-      where user_id = buyer and created_at > now() - interval '1 hour'
-    )
-  then
+  if (
+    select count(*) >= 10 from public.orders
+    where user_id = guest and created_at > now() - interval '1 hour'
+  ) then
     perform private.refuse(429, 'too_many_orders', 'A guest can place ten orders an hour. Sign up for more.');
   end if;
 end

@@ -19,19 +19,23 @@ begin
 end
 $$;
 
+create type private.caller as (id uuid, email text, is_guest boolean);
+
 -- The caller, if their session has not ended: an access token outlives a sign-out by up to an hour.
-create function private.signed_in_user() returns uuid
+create function private.signed_in() returns private.caller
 language plpgsql stable
 set search_path = ''
 as $$
 declare
-  caller constant uuid := auth.uid();
-  session constant uuid := auth.jwt() ->> 'session_id';
+  claims constant jsonb := auth.jwt();
+  caller private.caller;
 begin
-  if caller is null
-    or not exists (select from auth.users where id = caller)
-    or (session is not null and not exists (select from auth.sessions where id = session))
-  then
+  select id, email, is_anonymous into caller
+  from auth.users
+  where id = (claims ->> 'sub')::uuid
+    and (claims ->> 'session_id' is null
+      or exists (select from auth.sessions where sessions.id = (claims ->> 'session_id')::uuid));
+  if caller.id is null then
     perform private.refuse(401, 'sign_in_required', 'Sign in, as a guest at least.');
   end if;
   return caller;
@@ -59,13 +63,14 @@ set search_path = ''
 set lock_timeout = '3s'
 as $$
 declare
-  buyer constant uuid := private.signed_in_user();
+  buyer constant private.caller := private.signed_in();
   basket constant jsonb := private.check_items(items);
   address constant jsonb := private.check_address(shipping_address);
   hash constant bytea := sha256(convert_to(jsonb_build_array(
     basket, address, payment_method, wanted_currency, expected_total, contact_email)::text, 'UTF8'));
   lines private.priced_line [];
   placed public.orders;
+  violated text;
 begin
   if idempotency_key is null then
     perform private.refuse(422, 'invalid_idempotency_key', 'An order needs an idempotency key.');
@@ -73,11 +78,13 @@ begin
   if payment_method is null or payment_method !~ '^pm_[A-Za-z0-9_]{1,250}$' then
     perform private.refuse(422, 'invalid_payment_method', 'The payment method must be a Stripe id (pm_…).');
   end if;
-  placed := private.replayed_order(buyer, idempotency_key, hash);
+  placed := private.replayed_order(buyer.id, idempotency_key, hash);
   if placed.id is not null then
     return placed;
   end if;
-  perform private.check_rate(buyer);
+  if buyer.is_guest then
+    perform private.check_rate(buyer.id);
+  end if;
   lines := private.price_basket(basket, address ->> 'country');
   perform private.check_price(lines, wanted_currency, expected_total);
 
@@ -86,22 +93,30 @@ begin
     user_id, email, currency, total, shipping_address, payment_method, idempotency_key, request_hash,
     capture, traceparent)
   select
-    buyer, private.buyer_email(buyer, contact_email), lines[1].currency,
+    buyer.id, private.check_email(buyer.email, contact_email), lines[1].currency,
     sum(line.quantity * line.unit_price), address, place_order.payment_method,
     place_order.idempotency_key, hash, (select shop.capture from private.shop), private.traceparent()
   from unnest(lines) as line
   on conflict on constraint orders_user_id_idempotency_key_key do nothing
   returning * into placed;
   if placed.id is null then
-    return private.replayed_order(buyer, idempotency_key, hash);
+    return private.replayed_order(buyer.id, idempotency_key, hash);
   end if;
   insert into public.order_items (order_id, product_id, user_id, name, unit_price, quantity)
-  select placed.id, line.product_id, buyer, line.name, line.unit_price, line.quantity
+  select placed.id, line.product_id, buyer.id, line.name, line.unit_price, line.quantity
   from unnest(lines) as line;
-  perform private.reserve_stock(placed.id, lines);
+  insert into public.stock_movements (product_id, order_id, kind, on_hand_change, reserved_change)
+  select line.product_id, placed.id, 'reserved', 0, line.quantity
+  from unnest(lines) as line;
   perform private.record_event(placed, 'order.placed');
   return placed;
 exception
+  when check_violation then
+    get stacked diagnostics violated = constraint_name;
+    if violated <> 'never_oversold' then
+      raise;
+    end if;
+    perform private.refuse_shortage(lines);
   when lock_not_available or deadlock_detected then
     perform private.refuse(503, 'busy', 'Too many orders want these products. Try again.');
 end
@@ -170,13 +185,13 @@ set search_path = ''
 set lock_timeout = '3s'
 as $$
 declare
-  caller constant uuid := private.signed_in_user();
+  caller constant private.caller := private.signed_in();
   found public.orders;
 begin
   perform private.lock_orders(array[wanted]);
   select * into found
   from public.orders
-  where id = wanted and (user_id = caller or private.is_staff());
+  where id = wanted and (user_id = caller.id or private.is_staff());
   if found.id is null then
     perform private.refuse(404, 'order_not_found', 'There is no such order.');
   end if;

@@ -21,7 +21,10 @@ ADDRESS = {
     "postal_code": "10115",
     "country": "DE",
 }
-FINAL = {"completed", "payment_failed", "cancelled", "needs_attention"}
+FINAL = {
+    *("completed", "payment_failed", "out_of_stock", "shipping_failed", "cancelled", "refunded"),
+    "needs_attention",
+}
 Row = dict[str, Any]
 
 
@@ -84,6 +87,11 @@ async def mails_to(settings: Settings, email: str) -> list[Row]:
     ):
         found = (await answer.json())["messages"]
     return sorted(found, key=lambda mail: str(mail["Created"]))
+
+
+async def order_mails(settings: Settings, email: str) -> list[Row]:
+    """Those of them that are about orders: an account is also welcomed."""
+    return [mail for mail in await mails_to(settings, email) if "order" in mail["Subject"]]
 
 
 async def charges(settings: Settings) -> list[Row]:

@@ -12,8 +12,8 @@ from tests.end_to_end.conftest import (
     PASSWORD,
     charges,
     final_status,
-    mails_to,
     new_shopper,
+    order_mails,
     place,
     user_of,
 )
@@ -28,7 +28,7 @@ async def test_an_order_is_charged_shipped_and_mailed(
     order = await place(shopper, new_product(price=700), new_product(price=300))
     assert await final_status(shopper, order) == "completed"
     user = await user_of(shopper)
-    mails = await mails_to(stack.settings, user.email)
+    mails = await order_mails(stack.settings, user.email)
     assert all(f"order {order['number']}" in mail["Subject"] for mail in mails)
     assert len(mails) == 2
     [charge] = [
@@ -48,7 +48,7 @@ async def test_a_declined_card_ends_the_order_and_frees_its_stock(
     again = await place(shopper, product)
     assert await final_status(shopper, again) == "completed"
     user = await user_of(shopper)
-    mails = await mails_to(stack.settings, user.email)
+    mails = await order_mails(stack.settings, user.email)
     assert len(mails) == 3
 
 

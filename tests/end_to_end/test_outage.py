@@ -19,8 +19,8 @@ from local_stack.testing import running_stack
 from tests.conftest import Stack
 from tests.end_to_end.conftest import (
     charges,
-    mails_to,
     new_shopper,
+    order_mails,
     place,
     user_of,
 )
@@ -76,7 +76,7 @@ async def test_orders_placed_during_an_outage_all_complete_once(
 
     charged = Counter(charge["metadata"]["order_id"] for charge in await charges(settings))
     assert charged == {order["id"]: 1 for order in placed}
-    mails = await mails_to(settings, (await user_of(customer)).email)
+    mails = await order_mails(settings, (await user_of(customer)).email)
     subjects = Counter(mail["Subject"] for mail in mails)
     assert (len(subjects), set(subjects.values())) == (2 * ORDERS, {1})
     assert stock_of(settings, product) == (0, 0)

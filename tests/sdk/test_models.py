@@ -35,8 +35,9 @@ PRODUCT = {
 ORDER = {
     "id": str(PRODUCT_ID), "number": 7, "user_id": None, "email": "a@example.com",
     "status": "placed", "currency": "EUR", "total": 500, "shipping_address": ADDRESS,
-    "payment_method": "pm_card_visa", "failure_code": None, "failure_message": None, "version": 1,
-    "idempotency_key": str(PRODUCT_ID), "created_at": NOW, "updated_at": NOW,
+    "payment_method": "pm_card_visa", "ending": None, "failure_code": None,
+    "failure_message": None, "version": 1, "idempotency_key": str(PRODUCT_ID),
+    "created_at": NOW, "updated_at": NOW,
 }  # fmt: skip
 ITEM = {
     "product_id": str(PRODUCT_ID), "name": "Cup", "unit_price": 250, "quantity": 2,

@@ -74,7 +74,10 @@ class AsyncOrders:
         return await self._sender.send(call)
 
     async def cancel(self, order_id: UUID | str) -> Order:
-        """Cancel an order whose payment has not begun. Cancelling twice is once.
+        """Cancel an order that has not been handed over. Cancelling twice is once.
+
+        What was paid goes back first: until then the order's `ending` is "cancelled", and its
+        `status` follows.
 
         Raises:
             NotFound: there is no such order.

@@ -22,7 +22,7 @@ _FIRST = TypeAdapter(list[dict[str, str]])
 
 _ORDER_COLUMNS = """
     id,number,user_id,email,status,currency,total,shipping_address,payment_method,
-    failure_code,failure_message,version,idempotency_key,created_at,updated_at,
+    ending,failure_code,failure_message,version,idempotency_key,created_at,updated_at,
     items:order_items(product:products(slug,name,price,currency),product_id,name,unit_price,quantity)
 """
 _EVENT_COLUMNS = "order_id,user_id,type,status,version,data,created_at"

@@ -115,7 +115,8 @@ class OrderItem(_Model):
 class Order(_Model):
     """An order. `number` is for people; `version` rises by one with each event.
 
-    `failure_code` and `failure_message` say why it stopped, where it did.
+    `failure_code` and `failure_message` say why it stopped, where it did. `ending` is set while it
+    turns back: the status that it will have once its money is back and its stock is free.
     """
 
     id: UUID
@@ -126,6 +127,7 @@ class Order(_Model):
     total: Money
     shipping_address: Address
     payment_method: str
+    ending: OrderStatus | None
     failure_code: str | None
     failure_message: str | None
     version: int
