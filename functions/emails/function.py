@@ -1,46 +1,60 @@
-"""The emails function: its queue, and what becomes of a claimed mail."""
+"""The emails function: its queue, its renderer and its mail server."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from email.headerregistry import Address
 from functools import partial
 
-from functions.emails.message import UnusableAddress, compose, parse_recipient
+from functions.emails.mail_job import mail
 from functions.emails.render import Renderer
 from functions.emails.send import Mailer
 from functions.emails.settings import EmailSettings, MailServer, parse_mailbox
-from functions.kit.app import Function
+from functions.kit.app import Function, Running
+from functions.kit.breaker import Breaker, BreakerOpen
 from functions.kit.database import Database
+from functions.kit.hooks import Hooks
 from functions.kit.queue import Job, Outcome, Queue
-from functions.kit.worker import Worker
+from functions.kit.worker import Effect, Worker
 
 _NAME = "emails"
+_NO_ANSWER = ("postponed", "unknown")
 
 
-def emails(settings: EmailSettings) -> Function:
-    """Mails shoppers about their orders."""
+def queue_of(database: Database) -> Queue:
+    """The queue of events that mails tell of."""
+    return Queue(database, _NAME, ("order_id", "email_id", "claims"))
+
+
+def emails(settings: EmailSettings, hooks: Hooks | None = None) -> Function:
+    """Mails people about their orders and accounts, and staff about alarms."""
 
     @asynccontextmanager
-    async def worker(database: Database) -> AsyncIterator[Worker]:
+    async def running(database: Database) -> AsyncIterator[Running]:
         server = MailServer.of_url(settings.smtp_url.get_secret_value())
         sender = parse_mailbox(settings.mail_from)
         renderer = Renderer(settings.shop_name, str(settings.web_url))
         mailer = Mailer(server, sender)
-        queue = Queue(database, _NAME, ("order_id", "email_id"))
+        effect = _sparing(Breaker("smtp", trouble=()), partial(mail, renderer, sender, mailer))
         try:
-            yield Worker(queue, partial(_mail, renderer, sender, mailer))
+            yield Running(Worker(queue_of(database), effect, hooks=hooks))
         finally:
             await mailer.close()
 
-    return Function(_NAME, worker)
+    return Function(_NAME, running)
 
 
-async def _mail(renderer: Renderer, sender: Address, mailer: Mailer, job: Job) -> Outcome:
-    if job["status"] != "claimed":
-        return Outcome("settled")
-    try:
-        recipient = parse_recipient(job["recipient"])
-    except UnusableAddress as error:
-        return Outcome("failed", error=str(error))
-    message = compose(renderer.render(job), sender, recipient, job["email_id"])
-    return await mailer.send(message, recipient)
+def _sparing(breaker: Breaker, effect: Effect) -> Effect:
+    """Leave the mail server alone for a while when it does not answer."""
+
+    async def perform(job: Job) -> Outcome:
+        try:
+            with breaker.call() as call:
+                outcome = await effect(job)
+                if outcome.status in _NO_ANSWER:
+                    call.failed()
+                elif outcome.status == "settled":
+                    call.dropped()
+                return outcome
+        except BreakerOpen as error:
+            return Outcome.postponed(str(error), max(1.0, error.remaining))
+
+    return perform

@@ -1,23 +1,23 @@
 """Mails as text and HTML, made from jobs of the queue."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from pydantic import ValidationError
 
-from functions.emails.money import format_money
+from functions.emails.content import Content
+from functions.emails.draft import Draft
+from functions.emails.language import Language, language_of
+from functions.emails.line import one_line
+from functions.emails.templates import TEMPLATES
 from functions.kit.queue import Job
 
-SUBJECTS = {
-    "order_confirmation": "Your order {number} is confirmed",
-    "order_shipped": "Your order {number} is on its way",
-    "payment_problem": "The payment for your order {number} failed",
-    "order_cancelled": "Your order {number} is cancelled",
-}
-"""Every template there is."""
+_LAYOUT = Path(__file__).parent / "layout"
 
-_TEMPLATES = Path(__file__).parent / "templates"
+
+class Unrenderable(Exception):  # noqa: N818 - says what happened
+    """The job misses something, or there is no such template; the text may be shown to staff."""
 
 
 @dataclass(frozen=True)
@@ -27,75 +27,57 @@ class Mail:
     subject: str
     text: str
     html: str
+    unsubscribe: str | None = None
+    """Where to end such mails; none for the business at hand."""
 
 
 class Renderer:
-    """Compiles the templates once. A template that misses a value fails rather than leave a gap."""
+    """Keeps the compiled layout. What misses a value fails rather than leave a gap."""
 
     def __init__(self, shop_name: str, web_url: str) -> None:
-        self._environment = Environment(
-            loader=FileSystemLoader(_TEMPLATES),
+        environment = Environment(
+            loader=FileSystemLoader(_LAYOUT),
             autoescape=select_autoescape(["html"]),
             undefined=StrictUndefined,
             auto_reload=False,
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._shop = {"shop_name": shop_name, "web_url": web_url.rstrip("/")}
+        self._text = environment.get_template("mail.txt")
+        self._html = environment.get_template("mail.html")
+        self._shop_name = one_line(shop_name)
+        self._web_url = web_url.rstrip("/")
 
     def render(self, job: Job) -> Mail:
-        """The mail of a job's `template`.
+        """The mail of a job's `template`, in its `language`.
 
         Raises:
-            KeyError: the job misses something, or there is no such template.
+            Unrenderable: see there.
         """
-        template = job["template"]
-        context = self._shop | _context(job) | {"subject": _subject(job)}
-        text, html = (
-            self._environment.get_template(f"{template}.{kind}").render(context)
-            for kind in ("txt", "html")
-        )
-        return Mail(_subject(job), text, html)
+        try:
+            language = language_of(job["language"])
+            content = self._write(job, language)
+        except KeyError as error:
+            raise Unrenderable(f"{error} is missing") from error
+        except ValidationError as error:
+            raise Unrenderable(_complaints(error)) from error
+        parts = {
+            "mail": content,
+            "language": language,
+            "layout": language.texts["layout"],
+            "shop_name": self._shop_name,
+        }
+        url = content.unsubscribe[1] if content.unsubscribe else None
+        return Mail(content.subject, self._text.render(parts), self._html.render(parts), url)
+
+    def _write(self, job: Job, language: Language) -> Content:
+        write = TEMPLATES.get(job["template"])
+        if not write:
+            raise Unrenderable("there is no such template")
+        return write(Draft(job, language, self._shop_name, self._web_url))
 
 
-def _subject(job: Job) -> str:
-    return SUBJECTS[job["template"]].format(number=int(job["number"]))
-
-
-def _context(job: Job) -> dict[str, object]:
-    currency = job["currency"]
-    return {
-        "number": job["number"],
-        "order_id": job["order_id"],
-        "placed_on": _date(job["placed_at"]),
-        "address": _Address(**job["shipping_address"]),
-        "items": [_item(item, currency) for item in job["items"]],
-        "total": format_money(job["total"], currency),
-        "data": job["data"],
-    }
-
-
-@dataclass(frozen=True)
-class _Address:
-    name: str
-    line1: str
-    city: str
-    postal_code: str
-    country: str
-    line2: str = ""
-    region: str = ""
-
-    @property
-    def lines(self) -> list[str]:
-        parts = [self.name, self.line1, self.line2, f"{self.postal_code} {self.city}"]
-        return [part for part in (*parts, self.region, self.country) if part]
-
-
-def _item(item: Job, currency: str) -> dict[str, object]:
-    price = format_money(item["unit_price"] * item["quantity"], currency)
-    return {"name": item["name"], "quantity": item["quantity"], "price": price}
-
-
-def _date(timestamp: str) -> str:
-    day = datetime.fromisoformat(timestamp).astimezone(UTC)
-    return f"{day.day} {day:%B %Y}"
+def _complaints(error: ValidationError) -> str:
+    """Which fields, and what is wrong with them, but not what they hold."""
+    errors = error.errors(include_url=False, include_input=False, include_context=False)
+    return ", ".join(f"{'.'.join(map(str, one['loc']))} {one['type']}" for one in errors)

@@ -2,24 +2,26 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import re
+import ssl
 from email.headerregistry import Address
-from email.message import EmailMessage
+from typing import cast
 
-from aiosmtplib import (
-    SMTP,
-    SMTPDataError,
-    SMTPException,
-    SMTPRecipientRefused,
-    SMTPResponseException,
-)
+from aiosmtplib import SMTP, SMTPException
 
 from functions.emails.settings import MailServer
+from functions.emails.smtp import Conversation, Gone, Refused, Reply
 from functions.kit.queue import Outcome
 
+_TAKEN = 250
 _REFUSALS = range(400, 600)
 _REFUSALS_FOR_GOOD = range(500, 600)
+_POLICY = re.compile(r"\d\.7\.")
+"""RFC 3463: the server dislikes who sends; it says nothing of the recipient."""
+
+
+class NoConnection(Exception):  # noqa: N818 - says what happened
+    """The server could not be reached, or not be agreed with; no mail was spoken of."""
 
 
 class Mailer:
@@ -30,61 +32,85 @@ class Mailer:
         self._server = server
         self._sender = sender
         self._timeout = timeout
-        self._idle: list[SMTP] = []
+        self._tls = ssl.create_default_context()
+        self._idle: list[Conversation] = []
 
-    async def send(self, message: EmailMessage, recipient: Address) -> Outcome:
+    async def send(self, message: bytes, recipient: str) -> Outcome:
         """Hand one message over.
 
-        sent; failed, the recipient or the message was refused for good; retry, it was not handed
-        over; unknown, it may have been: no answer came.
+        sent; failed, it was refused for good, and `bounced` if the recipient was; retry, it was not
+        handed over; unknown, it may have been: no answer came; postponed, there is no server.
         """
         offered = False
         try:
-            async with self._connection() as connection:
-                async with asyncio.timeout(self._timeout):
-                    await connection.mail(self._sender.addr_spec)
-                    await connection.rcpt(recipient.addr_spec)
-                offered = True
-                await connection.data(message.as_bytes(), timeout=self._timeout)
-        except SMTPResponseException as error:
-            return _answered(error)
+            connection = await self._offer(recipient)
+            offered = True
+            return _answered(await self._hand_over(connection, message))
+        except NoConnection as error:
+            return Outcome("postponed", error=str(error))
+        except Refused as error:
+            return _refused(error)
         # Cancelled: the process stops, and what it knows of this mail must not be lost.
-        except (SMTPException, OSError, TimeoutError, asyncio.CancelledError) as error:
-            return Outcome("unknown" if offered else "retry", error=type(error).__name__)
-        return Outcome("sent")
+        except (Gone, OSError, TimeoutError, asyncio.CancelledError) as error:
+            text = f"{type(error).__name__} {error}".strip()
+            return Outcome("unknown" if offered else "retry", error=text)
 
     async def close(self) -> None:
         """Take leave of the server."""
         while self._idle:
-            with contextlib.suppress(SMTPException, OSError):
-                await self._idle.pop().quit(timeout=1)
+            connection = self._idle.pop()
+            with contextlib.suppress(Gone, TimeoutError):
+                await asyncio.wait_for(connection.quit(), 1)
+            connection.close()
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[SMTP]:
-        """A connection that nobody else uses meanwhile; kept if the server always answered."""
-        async with asyncio.timeout(self._timeout):
-            connection = await self._reuse() or await self._connect()
+    async def _offer(self, recipient: str) -> Conversation:
+        """A connection that nobody else uses meanwhile, and whose server waits for the message."""
+        while self._idle:
+            connection = self._idle.pop()
+            # It may have been closed meanwhile, or just now.
+            with contextlib.suppress(Gone):
+                return await self._offer_over(connection, recipient)
+        return await self._offer_over(await self._connect(), recipient)
+
+    async def _offer_over(self, connection: Conversation, recipient: str) -> Conversation:
         try:
-            yield connection
-        except SMTPResponseException:
+            async with asyncio.timeout(self._timeout):
+                await connection.offer(self._sender.addr_spec, recipient)
+        except Refused:
             self._idle.append(connection)
             raise
         except BaseException:
             connection.close()
             raise
+        return connection
+
+    async def _hand_over(self, connection: Conversation, message: bytes) -> Reply:
+        try:
+            async with asyncio.timeout(self._timeout):
+                reply = await connection.hand_over(message)
+        except BaseException:
+            connection.close()
+            raise
         self._idle.append(connection)
+        return reply
 
-    async def _reuse(self) -> SMTP | None:
-        while self._idle:
-            connection = self._idle.pop()
-            with contextlib.suppress(SMTPException, OSError):
-                await connection.rset()
-                return connection
-        return None
+    async def _connect(self) -> Conversation:
+        client = self._client()
+        try:
+            async with asyncio.timeout(self._timeout):
+                await client.connect()
+                if client.is_ehlo_or_helo_needed:
+                    await client.ehlo()
+        except (SMTPException, OSError, TimeoutError, asyncio.CancelledError) as error:
+            client.close()
+            raise NoConnection(f"{type(error).__name__} {error}".strip()) from error
+        # Not asyncio.Transport by its class: uvloop has its own.
+        transport = cast(asyncio.Transport, client.transport)
+        return Conversation(transport, pipelining=client.supports_extension("pipelining"))
 
-    async def _connect(self) -> SMTP:
+    def _client(self) -> SMTP:
         server = self._server
-        connection = SMTP(
+        return SMTP(
             hostname=server.host,
             port=server.port,
             username=server.username,
@@ -93,21 +119,26 @@ class Mailer:
             use_tls=server.implicit_tls,
             # None: upgraded if the server offers it. A password never travels in the clear.
             start_tls=True if server.password and not server.implicit_tls else None,
+            tls_context=self._tls,
             timeout=self._timeout,
         )
-        try:
-            await connection.connect()
-        except BaseException:
-            connection.close()
-            raise
-        return connection
 
 
-def _answered(error: SMTPResponseException) -> Outcome:
-    text = f"{type(error).__name__} {error.code} {error.message}"
-    about_this_mail = isinstance(error, SMTPRecipientRefused | SMTPDataError)
-    if about_this_mail and error.code in _REFUSALS_FOR_GOOD:
+def _refused(refusal: Refused) -> Outcome:
+    """Before the message was handed over."""
+    text, reply = str(refusal), refusal.reply
+    # A sender who is refused is the shop's trouble, not this mail's.
+    if reply.code not in _REFUSALS_FOR_GOOD or refusal.command not in ("RCPT", "DATA"):
+        return Outcome("retry", error=text)
+    bounced = refusal.command == "RCPT" and not _POLICY.match(reply.text)
+    return Outcome("failed", {"bounced": True} if bounced else {}, text)
+
+
+def _answered(reply: Reply) -> Outcome:
+    """After the message was handed over."""
+    if reply.code == _TAKEN:
+        return Outcome("sent")
+    text = f"the message was answered with {reply}"
+    if reply.code in _REFUSALS_FOR_GOOD:
         return Outcome("failed", error=text)
-    if isinstance(error, SMTPDataError) and error.code not in _REFUSALS:
-        return Outcome("unknown", error=text)
-    return Outcome("retry", error=text)
+    return Outcome("retry" if reply.code in _REFUSALS else "unknown", error=text)

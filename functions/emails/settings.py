@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, HttpUrl, SecretStr
 
+from functions.emails.address import parse_address
 from functions.kit.settings import Settings
 
 _PORTS = {"smtp": 587, "smtps": 465}
@@ -49,10 +50,11 @@ def parse_mailbox(text: str) -> Address:
         ValueError: it holds none, several, or something else.
     """
     header = SMTP.header_factory("From", text)
-    if header.defects or len(header.addresses) != 1:
+    if header.defects or len(header.addresses) != 1 or not text.isprintable():
         raise ValueError("it must be one address, as: Shop <shop@example.com>")
-    address: Address = header.addresses[0]
-    return address
+    mailbox: Address = header.addresses[0]
+    address = parse_address(mailbox.addr_spec)
+    return Address(display_name=mailbox.display_name, addr_spec=address)
 
 
 def _check_mailbox(text: str) -> str:

@@ -2,13 +2,58 @@
 
 from typing import Any
 
+EMAIL_ID = "6f1f3a52-0d0a-4a2e-9f0e-9f4a3f1f2b7c"
+ORDER_ID = "6b0c5f0e-7a55-4a0b-9a0e-0e4f2d0b6a11"
+
+DATA: dict[str, dict[str, Any]] = {
+    "welcome": {"display_name": "Ana Example"},
+    "order_confirmation": {},
+    "payment_problem": {
+        "failure_code": "unheard_of",
+        "failure_message": "Your card was declined.",
+    },
+    "payment_action": {},
+    "out_of_stock": {"failure_code": "out_of_stock", "failure_message": "-", "refunded": 129_900},
+    "shipping_problem": {
+        "failure_code": "unknown_address",
+        "failure_message": "The carrier does not know this place.",
+        "refunded": 129_900,
+    },
+    "order_shipped": {"carrier": "test", "tracking_number": "TEST000000000001"},
+    "order_refunded": {"amount": 129_900, "full": True},
+    "order_cancelled": {},
+    "alarm": {
+        "kind": "queue_stuck",
+        "subject": "emails",
+        "detail": "12 messages are older than 5 minutes.",
+        "raised_at": "2026-11-02T08:15:00+00:00",
+    },
+}
+"""What the event of each template says."""
+
+ORDER_TEMPLATES = [template for template in DATA if template not in ("welcome", "alarm")]
+
 
 def mail_job(template: str, **changed: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
-    """An order of three things for EUR 1,299.00."""
-    return {
+    """A claimed mail; about an order of three things for EUR 1,299.00, if it is about one."""
+    job = {
+        "message_id": 1,
+        "email_id": EMAIL_ID,
+        "claims": 1,
+        "status": "claimed",
         "template": template,
+        "recipient": "ana@example.org",
+        "language": "en",
+        "data": DATA.get(template, {}),
+    }
+    order = {} if template in ("welcome", "alarm") else _order()
+    return job | order | changed
+
+
+def _order() -> dict[str, Any]:
+    return {
         "number": 1042,
-        "order_id": "6b0c5f0e-7a55-4a0b-9a0e-0e4f2d0b6a11",
+        "order_id": ORDER_ID,
         "placed_at": "2026-11-01T23:30:00.123456+00:00",
         "currency": "EUR",
         "total": 129_900,
@@ -24,10 +69,4 @@ def mail_job(template: str, **changed: Any) -> dict[str, Any]:  # noqa: ANN401 -
             {"product_id": "a", "name": "Tea & towels", "unit_price": 3490, "quantity": 2},
             {"product_id": "b", "name": "Café table", "unit_price": 122_920, "quantity": 1},
         ],
-        "data": {
-            "carrier": "test",
-            "tracking_number": "TEST000000000001",
-            "failure_code": "card_declined",
-            "failure_message": "Your card was declined.",
-        },
-    } | changed
+    }
