@@ -22,6 +22,15 @@ from local_stack.settings import HOME_VARIABLE, Settings
 
 _START_SECONDS = 60
 _POLL_SECONDS = 0.02
+# As one would choose them for a webhook endpoint at Stripe.
+_PAYMENT_EVENTS = (
+    "payment_intent.succeeded",
+    "payment_intent.amount_capturable_updated",
+    "payment_intent.payment_failed",
+    "payment_intent.canceled",
+    "refund.updated",
+    "refund.failed",
+)
 
 Report = Callable[[str], None]
 
@@ -97,6 +106,8 @@ class Supervisor:
                 f"--port={settings.ports.payments}",
                 f"--ledger={settings.home / 'payments.sqlite'}",
                 f"--webhook-url={settings.functions_url}/orders/stripe",
+                f"--webhook-events={','.join(_PAYMENT_EVENTS)}",
+                *([] if settings.durable else ["--fast"]),
             ],
             environment,
             arguments=here,

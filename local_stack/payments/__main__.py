@@ -6,9 +6,11 @@ import sqlite3
 import sys
 from pathlib import Path
 
+import uvloop
 from aiohttp import web
 
 from local_stack.payments import create_app
+from local_stack.payments.events import enabled
 from local_stack.ports import HOST
 
 _VARIABLES = ("STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRET")
@@ -20,10 +22,23 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--ledger", type=Path, required=True, help="SQLite file, made if missing")
     parser.add_argument("--webhook-url", help="where signed events are sent")
+    parser.add_argument(
+        "--webhook-events", default="*", help="the events it wants, with commas; all by default"
+    )
+    parser.add_argument(
+        "--fast",
+        action="store_true",
+        help="do not wait for the disk: a killed process loses nothing, but when the machine "
+        "stops, charges that were answered may be missing",
+    )
     options = parser.parse_args()
     missing = [name for name in _VARIABLES if not os.environ.get(name)]
     if missing:
         sys.exit(f"payments: set {' and '.join(missing)} in the environment.")
+    try:
+        events = enabled(options.webhook_events.split(","))
+    except ValueError as error:
+        sys.exit(f"payments: {error}.")
     os.umask(0o077)
     try:
         web.run_app(
@@ -32,6 +47,8 @@ def main() -> None:
                 os.environ["STRIPE_API_KEY"],
                 webhook_url=options.webhook_url,
                 webhook_secret=os.environ["STRIPE_WEBHOOK_SECRET"],
+                webhook_events=events,
+                durable=not options.fast,
             ),
             host=HOST,
             port=options.port,
@@ -39,6 +56,7 @@ def main() -> None:
             # A charge goes on when its caller has left, as at Stripe.
             handler_cancellation=False,
             shutdown_timeout=1,
+            loop=uvloop.new_event_loop(),
             print=lambda _: print(f"payments ready on http://{HOST}:{options.port}", flush=True),
         )
     except sqlite3.Error as error:

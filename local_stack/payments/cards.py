@@ -1,6 +1,8 @@
 """The test payment methods of Stripe's documentation (docs.stripe.com/testing) and their fates."""
 
 from dataclasses import dataclass
+from hashlib import sha256
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -8,7 +10,7 @@ class Decline:
     """Why a card was refused, in Stripe's words."""
 
     code: str
-    decline_code: str
+    decline_code: str | None
     message: str
     param: str | None = None
     advice_code: str | None = None
@@ -16,12 +18,19 @@ class Decline:
 
 @dataclass(frozen=True)
 class Card:
-    """A test card: what it shows, and what becomes of a charge."""
+    """A test card: what it shows, and what becomes of a charge and of its refund."""
 
     brand: str
     last4: str
     decline: Decline | None = None
-    needs_authentication: bool = False
+    authentication: Literal["none", "on_session", "always"] = "none"
+    refund: Literal["succeeded", "pending", "failed"] = "succeeded"
+
+    def asks(self, *, off_session: bool) -> bool:
+        """Whether the bank wants 3-D Secure for this payment."""
+        return self.authentication == "always" or (
+            self.authentication == "on_session" and not off_session
+        )
 
 
 _DECLINED = "Your card was declined."
@@ -36,11 +45,17 @@ AUTHENTICATION_NOT_HANDLED = Decline(
     "This payment required an authentication action to complete, "
     "but `error_on_requires_action` was set.",
 )
+_GENERIC = Decline("card_declined", "generic_decline", _DECLINED, advice_code="try_again_later")
+_NO_FUNDS = Decline(
+    "card_declined",
+    "insufficient_funds",
+    "Your card has insufficient funds.",
+    advice_code="try_again_later",
+)
 
 
-def _declined(last4: str, decline_code: str, advice: str | None, message: str = _DECLINED) -> Card:
-    decline = Decline("card_declined", decline_code, message, advice_code=advice)
-    return Card("visa", last4, decline)
+def _declined(last4: str, decline_code: str, advice: str | None) -> Card:
+    return Card("visa", last4, Decline("card_declined", decline_code, _DECLINED, None, advice))
 
 
 def _incorrect(last4: str, code: str, message: str, param: str) -> Card:
@@ -67,11 +82,9 @@ _CARDS = {
     "unionpay": Card("unionpay", "0005"),
     "threeDSecureOptional": Card("visa", "3055"),
     "amex_threeDSecureNotSupported": Card("amex", "0005"),
-    "chargeDeclined": _declined("0002", "generic_decline", "try_again_later"),
-    "chargeCustomerFail": _declined("0341", "generic_decline", "try_again_later"),
-    "chargeDeclinedInsufficientFunds": _declined(
-        "9995", "insufficient_funds", "try_again_later", "Your card has insufficient funds."
-    ),
+    "chargeDeclined": Card("visa", "0002", _GENERIC),
+    "chargeCustomerFail": Card("visa", "0341", _GENERIC),
+    "chargeDeclinedInsufficientFunds": Card("visa", "9995", _NO_FUNDS),
     "chargeDeclinedLostCard": _declined("9987", "lost_card", "do_not_try_again"),
     "chargeDeclinedStolenCard": _declined("9979", "stolen_card", "do_not_try_again"),
     "chargeDeclinedFraudulent": _declined("0019", "fraudulent", None),
@@ -83,16 +96,44 @@ _CARDS = {
         "0127", "incorrect_cvc", "Your card's security code is incorrect.", "cvc"
     ),
     "chargeDeclinedProcessingError": Card("visa", "0119", _PROCESSING_ERROR),
-    "authenticationRequired": Card("visa", "3184", needs_authentication=True),
-    "authenticationRequiredOnSetup": Card("visa", "3155", needs_authentication=True),
-    "threeDSecureRequired": Card("visa", "3063", needs_authentication=True),
-    "threeDSecure2Required": Card("visa", "3220", needs_authentication=True),
+    "authenticationRequired": Card("visa", "3184", authentication="always"),
+    "authenticationRequiredOnSetup": Card("visa", "3155", authentication="always"),
+    "authenticationRequiredSetupForOffSession": Card("visa", "0446", authentication="on_session"),
+    "authenticationRequiredChargeDeclinedInsufficientFunds": Card(
+        "visa", "3178", _NO_FUNDS, authentication="always"
+    ),
+    "threeDSecureRequired": Card("visa", "3063", authentication="always"),
+    "threeDSecure2Required": Card("visa", "3220", authentication="always"),
+    "threeDSecureRequiredChargeDeclined": Card("visa", "1629", _GENERIC, authentication="always"),
+    "threeDSecureRequiredProcessingError": Card("visa", "1280", _GENERIC),
+    "refundFail": Card("visa", "5126", refund="failed"),
+    "pendingRefund": Card("visa", "7726", refund="pending"),
 }
 
 
-def find(payment_method: str) -> Card | None:
-    """The card of a documented id; declines are known with and without their brand in it."""
+def named(name: str) -> Card:
+    """The card of a name, which is its documented id without `pm_card_`."""
+    return _CARDS[name]
+
+
+def find(payment_method: str) -> tuple[str, Card] | None:
+    """Name and card of a documented id; declines are known with and without their brand in it."""
     if not payment_method.startswith(_PREFIX):
         return None
     name = payment_method.removeprefix(_PREFIX)
-    return _CARDS.get(name) or _CARDS.get(name.removeprefix("visa_"))
+    name = name if name in _CARDS else name.removeprefix("visa_")
+    card = _CARDS.get(name)
+    return (name, card) if card else None
+
+
+def fingerprint(name: str) -> str:
+    """What a payment method shows of its number: equal for equal cards, and not the number."""
+    return sha256(name.encode()).hexdigest()[:16]
+
+
+_BY_FINGERPRINT = {fingerprint(name): card for name, card in _CARDS.items()}
+
+
+def of_fingerprint(shown: str) -> Card:
+    """The card whose number has this fingerprint."""
+    return _BY_FINGERPRINT[shown]

@@ -55,8 +55,34 @@ def internal() -> StripeError:
     )
 
 
-def card(decline: Decline, intent: dict[str, Any], charge: str | None) -> StripeError:
-    """402: the card was declined; the intent lives on and awaits another payment method."""
+def unavailable() -> StripeError:
+    """503: come back in a moment."""
+    return StripeError(503, "The service is unavailable for a moment.", type="api_error")
+
+
+def rate_limited() -> StripeError:
+    """429: too many requests at once."""
+    message = "Request rate limit exceeded."
+    return StripeError(429, message, code="rate_limit")
+
+
+def unexpected_state(message: str, intent: dict[str, Any]) -> StripeError:
+    """400: not with an intent of this status."""
+    return invalid(message, code="payment_intent_unexpected_state", payment_intent=intent)
+
+
+def expired_for_capture(charge: str) -> StripeError:
+    """400: the bank no longer holds the money."""
+    return invalid(
+        f"The charge {charge} cannot be captured as its authorization has expired. Charges must be "
+        "captured within seven days.",
+        code="charge_expired_for_capture",
+        charge=charge,
+    )
+
+
+def declined(decline: Decline, **fields: object) -> StripeError:
+    """402: the card was refused; an intent among the fields awaits another payment method."""
     return StripeError(
         402,
         decline.message,
@@ -65,6 +91,5 @@ def card(decline: Decline, intent: dict[str, Any], charge: str | None) -> Stripe
         decline_code=decline.decline_code,
         param=decline.param,
         advice_code=decline.advice_code,
-        charge=charge,
-        payment_intent=intent,
+        **fields,
     )

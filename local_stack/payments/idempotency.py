@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from local_stack.payments import errors
-from local_stack.payments.ledger import Ledger, Reply
-from local_stack.payments.parameters import Form
+from local_stack.payments.forms import Form, without_card_number
+from local_stack.payments.ledger import Ledger
+from local_stack.payments.replies import Reply
 
 _KEPT_SECONDS = 24 * 3600
+_PRUNE_SECONDS = 60
 _MAX_LENGTH = 255
 
 
@@ -19,6 +21,7 @@ class IdempotencyKeys:
         self._ledger = ledger
         self._clock = clock
         self._in_flight: set[str] = set()
+        self._pruned = 0.0
 
     def replay(self, key: str, path: str, form: Form) -> Reply | None:
         """The answer that this key already has.
@@ -68,9 +71,11 @@ class IdempotencyKeys:
     def save(self, key: str, path: str, form: Form, reply: Reply) -> None:
         """Keep the first answer; belongs into the transaction of its effect."""
         now = self._clock()
-        self._ledger.forget_replies(now - _KEPT_SECONDS)
+        if abs(now - self._pruned) >= _PRUNE_SECONDS:
+            self._pruned = now
+            self._ledger.forget_replies(now - _KEPT_SECONDS)
         self._ledger.save_reply(key, path, _canonical(form), reply, now)
 
 
 def _canonical(form: Form) -> str:
-    return json.dumps(form, sort_keys=True)
+    return json.dumps(without_card_number(form), sort_keys=True)

@@ -1,14 +1,19 @@
-"""The life of a PaymentIntent: confirmed, authorised, captured, declined, or canceled."""
+"""The life of a PaymentIntent: confirmed, authenticated, captured, declined, or canceled."""
 
+import secrets
 from typing import Any
 
-from local_stack.payments import cards, errors
+from local_stack.payments import errors
+from local_stack.payments.authentication import Answer, Authentication
 from local_stack.payments.book import Book, new_id
-from local_stack.payments.cards import Card, Decline
+from local_stack.payments.cards import Card
+from local_stack.payments.charges import Charges
 from local_stack.payments.ledger import Document
 from local_stack.payments.parameters import Cancel, Capture, Confirm, Create
+from local_stack.payments.payment_methods import PaymentMethods
 
 _OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
+_EXPIRED = "expired"
 _COPIED = (
     "amount",
     "currency",
@@ -41,37 +46,24 @@ class Intents:
     A `StripeError` that they raise is an outcome like another: what was written before stays.
     """
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: Book, methods: PaymentMethods) -> None:
         self._book = book
         self._ledger = book.ledger
+        self._methods = methods
+        self._charges = Charges(book)
+        self._authentication = Authentication(book, self._charges)
 
     def create(self, parameters: Create) -> Document:
         """Make an intent, and confirm it if asked to."""
         if parameters.off_session and not parameters.confirm:
             raise errors.invalid("off_session needs confirm=true.", param="off_session")
         automatic = _automatic_methods(parameters)
-        card = _card(parameters.payment_method)
+        card = self._methods.card(parameters.payment_method)
         if parameters.confirm:
             _require_return_url(automatic, parameters)
             _require_payment_method(card)
-        intent = self._book.add(
-            "pi",
-            "payment_intent",
-            **parameters.model_dump(include=set(_COPIED)),
-            status="requires_confirmation" if card else "requires_payment_method",
-            payment_method=parameters.payment_method,
-            payment_method_types=["card"],
-            automatic_payment_methods=automatic,
-            confirmation_method="automatic",
-            amount_capturable=0,
-            amount_received=0,
-            client_secret=new_id("pi_secret"),
-            latest_charge=None,
-            last_payment_error=None,
-            next_action=None,
-            canceled_at=None,
-            cancellation_reason=None,
-        )
+        intent = self._add(parameters, automatic)
+        self._book.emit("payment_intent.created", intent)
         return self._attempt(intent, card, parameters) if parameters.confirm and card else intent
 
     def confirm(self, identifier: str, parameters: Confirm) -> Document:
@@ -80,13 +72,21 @@ class Intents:
         _require_status(intent, "confirm", _OPEN)
         _require_return_url(intent["automatic_payment_methods"], parameters)
         payment_method = parameters.payment_method or intent["payment_method"]
-        card = _card(payment_method)
+        card = _require_payment_method(self._methods.card(payment_method))
         intent["payment_method"] = payment_method
-        return self._attempt(intent, _require_payment_method(card), parameters)
+        return self._attempt(intent, card, parameters)
+
+    def authenticate(self, identifier: str, answer: Answer) -> Document:
+        """Go on with an intent whose bank asked."""
+        intent = self.get(identifier)
+        card = self._methods.card(intent["payment_method"])
+        return self._authentication.answer(intent, card, answer)
 
     def capture(self, identifier: str, parameters: Capture) -> Document:
         """Take authorised money; what is not captured is released."""
         intent = self.get(identifier)
+        if intent["cancellation_reason"] == _EXPIRED:
+            raise errors.expired_for_capture(intent["latest_charge"])
         _require_status(intent, "capture", ("requires_capture",))
         amount = parameters.amount_to_capture or intent["amount_capturable"]
         if amount > intent["amount_capturable"]:
@@ -95,21 +95,19 @@ class Intents:
                 code="amount_too_large",
                 param="amount_to_capture",
             )
-        return self._take(intent, self._ledger.get("charge", intent["latest_charge"]), amount)
+        return self._charges.capture(intent, amount)
 
     def cancel(self, identifier: str, parameters: Cancel) -> Document:
-        """End an intent that has taken no money."""
+        """End an intent that has taken no money; what was authorised is released."""
         intent = self.get(identifier)
         _require_status(intent, "cancel", (*_OPEN, "requires_capture"))
-        intent |= {
-            "status": "canceled",
-            "amount_capturable": 0,
-            "canceled_at": self._book.now(),
-            "cancellation_reason": parameters.cancellation_reason,
-            "next_action": None,
-        }
-        self._ledger.save(intent)
-        return intent
+        return self._end(intent, parameters.cancellation_reason)
+
+    def expire(self, intent: Document) -> None:
+        """End an intent that still holds money when its authorisation runs out."""
+        if intent["status"] == "requires_capture":
+            self._charges.expire(intent)
+            self._end(intent, _EXPIRED)
 
     def get(self, identifier: str) -> Document:
         """The intent that the URL names."""
@@ -118,101 +116,47 @@ class Intents:
             raise errors.no_such("payment_intent", identifier, param="intent", status=404)
         return intent
 
+    def _add(self, parameters: Create, automatic: dict[str, Any] | None) -> Document:
+        identifier, named = new_id("pi"), parameters.payment_method is not None
+        return self._book.add(
+            "pi",
+            "payment_intent",
+            **parameters.model_dump(include=set(_COPIED)),
+            id=identifier,
+            status="requires_confirmation" if named else "requires_payment_method",
+            payment_method=parameters.payment_method,
+            payment_method_types=["card"],
+            automatic_payment_methods=automatic,
+            confirmation_method="automatic",
+            amount_capturable=0,
+            amount_received=0,
+            client_secret=f"{identifier}_secret_{secrets.token_hex(12)}",
+            latest_charge=None,
+            last_payment_error=None,
+            next_action=None,
+            canceled_at=None,
+            cancellation_reason=None,
+        )
+
+    def _end(self, intent: Document, reason: str | None) -> Document:
+        intent |= {
+            "status": "canceled",
+            "amount_capturable": 0,
+            "canceled_at": self._book.now(),
+            "cancellation_reason": reason,
+            "next_action": None,
+        }
+        self._ledger.save(intent)
+        self._book.emit("payment_intent.canceled", intent)
+        return intent
+
     def _attempt(self, intent: Document, card: Card, parameters: Confirm) -> Document:
         intent |= {"next_action": None, "last_payment_error": None}
-        if card.needs_authentication:
-            return self._authenticate(intent, card, parameters)
+        if card.asks(off_session=parameters.off_session):
+            return self._authentication.ask(intent, card, parameters)
         if card.decline:
-            raise self._declined(intent, card, card.decline)
-        return self._authorise(intent, card)
-
-    def _authenticate(self, intent: Document, card: Card, parameters: Confirm) -> Document:
-        if parameters.off_session:
-            raise self._declined(intent, card, cards.AUTHENTICATION_REQUIRED)
-        if parameters.error_on_requires_action:
-            raise self._refused(intent, cards.AUTHENTICATION_NOT_HANDLED, charge=None)
-        intent["status"] = "requires_action"
-        intent["next_action"] = {"type": "use_stripe_sdk", "use_stripe_sdk": {}}
-        self._ledger.save(intent)
-        return intent
-
-    def _authorise(self, intent: Document, card: Card) -> Document:
-        charge = self._charge(intent, card, status="succeeded", paid=True)
-        intent["latest_charge"] = charge["id"]
-        if intent["capture_method"] != "manual":
-            return self._take(intent, charge, intent["amount"])
-        intent |= {"status": "requires_capture", "amount_capturable": intent["amount"]}
-        self._ledger.save(intent)
-        return intent
-
-    def _take(self, intent: Document, charge: Document | None, amount: int) -> Document:
-        assert charge, "an authorised intent has its charge"  # noqa: S101 - see `_authorise`
-        movement = self._book.move("charge", amount, charge["currency"], charge["id"])
-        charge |= {"captured": True, "amount_captured": amount, "balance_transaction": movement}
-        self._ledger.save(charge)
-        intent |= {"status": "succeeded", "amount_received": amount, "amount_capturable": 0}
-        self._ledger.save(intent)
-        self._book.emit("payment_intent.succeeded", intent)
-        return intent
-
-    def _declined(self, intent: Document, card: Card, decline: Decline) -> errors.StripeError:
-        charge = self._charge(
-            intent,
-            card,
-            status="failed",
-            paid=False,
-            failure_code=decline.code,
-            failure_message=decline.message,
-        )
-        return self._refused(intent, decline, charge["id"])
-
-    def _refused(
-        self, intent: Document, decline: Decline, charge: str | None
-    ) -> errors.StripeError:
-        refusal = errors.card(decline, intent, charge)
-        details = {k: v for k, v in refusal.body["error"].items() if k != "payment_intent"}
-        intent |= {
-            "status": "requires_payment_method",
-            "payment_method": None,
-            "latest_charge": charge or intent["latest_charge"],
-            "last_payment_error": details,
-        }
-        self._ledger.save(intent)
-        self._book.emit("payment_intent.payment_failed", intent)
-        return refusal
-
-    def _charge(self, intent: Document, card: Card, **outcome: object) -> Document:
-        fields: dict[str, Any] = {
-            "payment_intent": intent["id"],
-            "amount": intent["amount"],
-            "amount_captured": 0,
-            "amount_refunded": 0,
-            "balance_transaction": None,
-            "captured": False,
-            "currency": intent["currency"],
-            "description": intent["description"],
-            "disputed": False,
-            "failure_code": None,
-            "failure_message": None,
-            "metadata": intent["metadata"],
-            "payment_method": intent["payment_method"],
-            "payment_method_details": {
-                "type": "card",
-                "card": {"brand": card.brand, "last4": card.last4},
-            },
-            "receipt_email": intent["receipt_email"],
-            "refunded": False,
-        }
-        return self._book.add("ch", "charge", **fields | outcome)
-
-
-def _card(payment_method: str | None) -> Card | None:
-    if payment_method is None:
-        return None
-    card = cards.find(payment_method)
-    if not card:
-        raise errors.no_such("PaymentMethod", payment_method, param="payment_method")
-    return card
+            raise self._charges.decline(intent, card, card.decline)
+        return self._charges.authorise(intent, card)
 
 
 def _automatic_methods(parameters: Create) -> dict[str, Any] | None:
@@ -238,10 +182,9 @@ def _require_return_url(automatic: dict[str, Any] | None, parameters: Confirm) -
 
 def _require_status(intent: Document, verb: str, allowed: tuple[str, ...]) -> None:
     if intent["status"] not in allowed:
-        raise errors.invalid(
+        raise errors.unexpected_state(
             f"You cannot {verb} this PaymentIntent because it has a status of {intent['status']}. "
             f"Only a PaymentIntent with one of the following statuses may be "
             f"{verb.removesuffix('e')}ed: {', '.join(allowed)}.",
-            code="payment_intent_unexpected_state",
-            payment_intent=intent,
+            intent,
         )

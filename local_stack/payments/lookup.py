@@ -6,6 +6,7 @@ from itertools import islice
 from local_stack.payments import errors
 from local_stack.payments.ledger import LAST, Document, Ledger
 from local_stack.payments.parameters import EXPANDABLE, Listing, ListingOfIntent, Parameters, Search
+from local_stack.payments.payment_methods import PaymentMethods
 
 _CLAUSE = re.compile(
     r"""(?:metadata\[(?P<m>["'])(?P<name>.+?)(?P=m)\]|(?P<field>\w+)):(?P<q>["'])(?P<value>.*?)(?P=q)"""
@@ -17,11 +18,12 @@ _FIELDS = ("status", "currency")
 class Lookup:
     """Read-only questions to the ledger."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, methods: PaymentMethods) -> None:
         self._ledger = ledger
+        self._methods = methods
 
     def one(self, kind: str, identifier: str, parameters: Parameters) -> Document:
-        document = self._ledger.get(kind, identifier)
+        document = self._get(kind, identifier)
         if not document:
             param = "intent" if kind == "payment_intent" else "id"
             raise errors.no_such(kind, identifier, param=param, status=404)
@@ -62,7 +64,12 @@ class Lookup:
     def expand(self, document: Document, names: list[str]) -> Document:
         """Replace ids by their objects, where the document has them."""
         ids = {name: document[name] for name in names if document.get(name)}
-        return document | {n: self._ledger.get(EXPANDABLE[n], i) for n, i in ids.items()}
+        return document | {n: self._get(EXPANDABLE[n], i) for n, i in ids.items()}
+
+    def _get(self, kind: str, identifier: str) -> Document | None:
+        if kind == "payment_method":
+            return self._methods.get(identifier)
+        return self._ledger.get(kind, identifier)
 
     def _expand_page(
         self, page: Document, found: list[Document], parameters: Parameters

@@ -1,62 +1,36 @@
 """What each endpoint accepts: Stripe's bracketed forms, checked, or refused in Stripe's words."""
 
 import re
-from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import parse_qsl
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from local_stack.payments.currencies import CURRENCIES
 from local_stack.payments.errors import StripeError, invalid
+from local_stack.payments.forms import Form
 from local_stack.payments.ledger import LAST
-
-Form = dict[str, Any]
-"""Nested strings, as `a[b]=c` is `{"a": {"b": "c"}}`; lists are keyed by their index."""
 
 EXPANDABLE = {
     "latest_charge": "charge",
     "charge": "charge",
     "payment_intent": "payment_intent",
     "balance_transaction": "balance_transaction",
+    "failure_balance_transaction": "balance_transaction",
+    "payment_method": "payment_method",
 }
 """Fields that hold an id, and the kind of object it is of."""
 
-_MAX_FIELDS = 500
-_MAX_DEPTH = 5
 _SHOWN = 100
 _MAX_AMOUNT = 99_999_999
-
-
-def parse_form(text: str) -> Form:
-    """Nest a form-encoded body or query string.
-
-    Raises:
-        StripeError: 400, it is not UTF-8, too large, too deep, or names one thing twice.
-    """
-    form: Form = {}
-    try:
-        for name, value in parse_qsl(
-            text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS
-        ):
-            _put(form, name, value)
-    except ValueError as error:
-        raise invalid(f"Invalid request: {str(error)[:_SHOWN]}") from error
-    return form
-
-
-def _put(form: Form, name: str, value: str) -> None:
-    path = [part.removesuffix("]") for part in name.split("[")]
-    if len(path) > _MAX_DEPTH:
-        raise ValueError("parameters are nested too deeply")
-    for part in path[:-1]:
-        form = form.setdefault(part, {})
-        if not isinstance(form, dict):
-            raise ValueError(f"{name} is given both as a value and as a hash")  # noqa: TRY004
-    last = path[-1] or str(len(form))
-    if last in form:
-        raise ValueError(f"{name} is given twice")
-    form[last] = value
 
 
 def _integer(value: object) -> int:
@@ -162,6 +136,29 @@ class Capture(Parameters):
 
 class Cancel(Parameters):
     cancellation_reason: Reason | Literal["abandoned"] | None = None
+
+
+class CardDetails(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    number: SecretStr
+    exp_month: Integer
+    exp_year: Integer
+    cvc: SecretStr | None = None
+
+
+class BillingDetails(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    address: Form | None = None
+    email: Text | None = None
+    name: Text | None = None
+    phone: Text | None = None
+
+
+class CreatePaymentMethod(Parameters):
+    type: Literal["card"]
+    card: CardDetails
+    billing_details: BillingDetails = BillingDetails()
+    metadata: Metadata = {}
 
 
 class CreateRefund(Parameters):

@@ -24,6 +24,8 @@ create table if not exists deliveries (
   event text primary key, attempts integer not null default 0, due real, delivered_at real
 );
 create index if not exists deliveries_due on deliveries (due) where due is not null;
+create table if not exists plans (id text primary key, due real not null);
+create index if not exists plans_due on plans (due);
 create view if not exists charges as
 select id, payment_intent, created, document ->> 'status' status, document ->> 'amount' amount,
        document ->> 'amount_captured' amount_captured,
