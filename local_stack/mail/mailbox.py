@@ -58,6 +58,8 @@ class Mailbox:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._entries: dict[str, Entry] = {}
+        """Oldest first."""
+        self._bytes = 0
 
     @classmethod
     async def open(cls, folder: Path) -> "Mailbox":
@@ -84,7 +86,7 @@ class Mailbox:
             RecursionError: its parts are nested too deeply to be read.
         """
         entry = await asyncio.to_thread(self._write, raw)
-        self._entries[entry.id] = entry
+        self._insert(entry)
         self._drop_oldest()
         return entry
 
@@ -117,7 +119,7 @@ class Mailbox:
         try:
             return Message(await asyncio.to_thread(entry.path.read_bytes))
         except FileNotFoundError:
-            self._entries.pop(entry.id, None)
+            self._remove(entry.id)
             return None
 
     def mark_read(self, entry: Entry) -> None:
@@ -128,7 +130,7 @@ class Mailbox:
     def delete(self, mail_ids: Collection[str]) -> None:
         """Delete these messages; unknown IDs are ignored."""
         for mail_id in mail_ids:
-            if entry := self._entries.pop(mail_id, None):
+            if entry := self._remove(mail_id):
                 entry.path.unlink(missing_ok=True)
 
     def delete_all(self) -> None:
@@ -138,9 +140,9 @@ class Mailbox:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for half_written in self._folder.glob("*.new"):
             half_written.unlink()
-        for path in self._folder.iterdir():
+        for path in sorted(self._folder.iterdir()):
             if match := _NAME.fullmatch(path.name):
-                self._entries[match[1]] = _index(match[1], path, Message(path.read_bytes()))
+                self._insert(_index(match[1], path, Message(path.read_bytes())))
         self._drop_oldest()
 
     def _write(self, raw: bytes) -> Entry:
@@ -152,12 +154,19 @@ class Mailbox:
         new.replace(path)
         return entry
 
+    def _insert(self, entry: Entry) -> None:
+        self._entries[entry.id] = entry
+        self._bytes += entry.size
+
+    def _remove(self, mail_id: str) -> Entry | None:
+        entry = self._entries.pop(mail_id, None)
+        if entry:
+            self._bytes -= entry.size
+        return entry
+
     def _drop_oldest(self) -> None:
-        kept = 0
-        for place, entry in enumerate(self.newest_first()):
-            kept += entry.size
-            if place >= MAX_MESSAGES or kept > MAX_BYTES:
-                self.delete([entry.id])
+        while len(self._entries) > MAX_MESSAGES or self._bytes > MAX_BYTES:
+            self.delete([next(iter(self._entries))])
 
 
 def _index(mail_id: str, path: Path, message: Message) -> Entry:

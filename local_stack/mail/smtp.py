@@ -83,6 +83,18 @@ class _Handler:
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
 
+    async def handle_EHLO(  # noqa: N802 - aiosmtpd's name
+        self,
+        server: SMTP,  # noqa: ARG002 - aiosmtpd's signature
+        session: Session,
+        envelope: Envelope,  # noqa: ARG002
+        hostname: str,
+        responses: list[str],
+    ) -> list[str]:
+        session.host_name = hostname
+        # aiosmtpd answers command after command, however they arrive.
+        return [responses[0], "250-PIPELINING", *responses[1:]]
+
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self,
         server: SMTP,  # noqa: ARG002 - aiosmtpd's signature
@@ -118,7 +130,7 @@ class _Handler:
 
 def _stamped(envelope: Envelope, content: bytes) -> bytes:
     """The message with its sender, and the recipients whom no header names, written on it."""
-    message = Message(content)
+    message = Message(content.partition(b"\r\n\r\n")[0])
     named = " ".join(message.people(header) for header in ("To", "Cc", "Bcc")).lower().split()
     stamps = _header("Return-Path", f"<{envelope.mail_from}>")
     for address in envelope.rcpt_tos:
