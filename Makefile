@@ -6,20 +6,20 @@ RUN := $(BIN)/python -m local_stack
 IF_SET_UP = @test -x $(BIN)/python || { echo "orderbase: nothing is set up yet. Start the shop: make up."; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock up down status logs reset env demo test check fix types bench
+.PHONY: help setup lock up down status logs reset env demo test mutants check fix types bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.stamp node_modules/.stamp ## Install what is missing (up, test and check do it by themselves)
 
-.venv/.stamp: requirements/dev.txt client_sdk/pyproject.toml
+.venv/.stamp: requirements/dev.txt pyproject.toml client_sdk/pyproject.toml
 	@command -v $(PYTHON) > /dev/null || { echo "orderbase: $(PYTHON) is not installed. Install Python 3.11 or newer, or say: make PYTHON=python3.12 ..."; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "orderbase: Python 3.11 or newer is needed; $(PYTHON) is older."; exit 1; }
 	@echo "Installing Python packages ..."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable client_sdk
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable client_sdk --editable .
 	@touch $@
 
 node_modules/.stamp: package.json package-lock.json
@@ -65,6 +65,9 @@ demo: ## Place an order on the running shop and watch it live
 
 test: setup ## Run every test
 	@$(BIN)/python -m pytest
+
+mutants: setup ## Switch each defence off and see its test fail
+	@$(BIN)/python -m tests.mutants
 
 check: setup ## Lint and check types
 	@scripts/check

@@ -22,6 +22,7 @@ def variables(settings: Settings) -> dict[str, str]:
         "MAIL_URL": settings.mail_url,
         "SMTP_URL": settings.smtp_url,
         "WEBHOOK_SECRET": keys.webhook_secret,
+        "METRICS_TOKEN": keys.metrics_token,
         "STRIPE_API_BASE": settings.payments_url,
         "STRIPE_API_KEY": keys.stripe_api_key,
         "STRIPE_WEBHOOK_SECRET": keys.stripe_webhook_secret,

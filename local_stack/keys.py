@@ -1,5 +1,6 @@
 """The secrets of one installation: made at the first start, kept in a file only its owner reads."""
 
+import hmac
 import json
 import os
 import secrets
@@ -39,6 +40,11 @@ class Keys:
     """The password of both demo accounts."""
     previous_signing_keys: tuple[str, ...] = ()
     """Other private keys whose tokens are accepted: rotated out, or to be rotated in."""
+
+    @property
+    def metrics_token(self) -> str:
+        """Who sends it reads the functions' metrics; it follows from a secret that they have."""
+        return hmac.digest(self.webhook_secret.encode(), b"metrics", "sha256").hex()
 
     @classmethod
     def load_or_create(cls, path: Path) -> "Keys":

@@ -39,6 +39,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "PGRST_DB_ANON_ROLE": "anon",
         "PGRST_DB_POOL": "20",
         "PGRST_JWT_SECRET": Tokens(settings.keys).rest_jwks(),
+        "PGRST_JWT_CACHE_MAX_LIFETIME": "600",
         "PGRST_OPENAPI_SERVER_PROXY_URI": f"{settings.api_url}/rest/v1",
         "PGRST_LOG_LEVEL": "warn",
     }

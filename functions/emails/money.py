@@ -1,4 +1,7 @@
-"""Amounts of money as people read them, in their language, exact to the last digit."""
+"""Amounts of money as people read them, in their language, exact to the last digit.
+
+CLDR's digits, which Babel has, are those that people use, as none for IQD; ours are ISO 4217's.
+"""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -6,17 +9,8 @@ from functools import lru_cache
 from babel import Locale
 from babel.numbers import get_currency_symbol, get_decimal_symbol, get_group_symbol
 
-# ISO 4217: digits of the minor unit, where they are not two. CLDR's, which Babel has, differ: they
-# are those that people use, as none for IQD.
-_DIGITS = {
-    currency: digits
-    for digits, currencies in {
-        0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
-        3: "BHD IQD JOD KWD LYD OMR TND",
-        4: "CLF UYW",
-    }.items()
-    for currency in currencies.split()
-}
+from functions.kit.currencies import digits_of
+
 _NO_BREAK_SPACE = "\u00a0"
 _SIGN = "\u00a4"
 
@@ -71,7 +65,7 @@ def _style(currency: str, locale: Locale) -> _Style:
         group=get_group_symbol(locale),
         sizes=pattern.grouping,
         point=get_decimal_symbol(locale),
-        digits=_DIGITS.get(currency, 2),
+        digits=digits_of(currency),
     )
 
 
