@@ -39,6 +39,8 @@ class Batcher(Generic[T, R]):
     async def _settle(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
         try:
             results = await self._call([item for item, _ in batch])
+            if len(results) != len(batch):
+                raise ValueError(f"{len(results)} results for {len(batch)} items")  # noqa: TRY301
         except Exception as error:  # noqa: BLE001 - each submitter gets it
             for _, future in batch:
                 if not future.done():

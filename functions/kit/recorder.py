@@ -31,7 +31,6 @@ class Recorder:
         self._patiently = patiently
         self._hooks = hooks
         self._waiting: list[tuple[Job, Outcome]] = []
-        self._recording = 0
         self._added = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -47,10 +46,6 @@ class Recorder:
         self._idle.clear()
         self._added.set()
 
-    async def flushed(self) -> None:
-        """Wait until everything is recorded, or given up."""
-        await self._idle.wait()
-
     async def run(self, recorded: Callable[[], None]) -> None:
         """Record until cancelled; `recorded` is called after each batch."""
         while True:
@@ -58,7 +53,10 @@ class Recorder:
             self._added.clear()
             while self._waiting:
                 batch, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
-                await self._record(batch)
+                try:
+                    await self._record(batch)
+                except Exception:  # noqa: BLE001 - those that come after must be recorded
+                    _LOG.exception("recording of %s failed", self._queue.name)
                 recorded()
             self._idle.set()
 
@@ -73,8 +71,10 @@ class Recorder:
         counts = Counter(result["outcome"] for result in results)
         self._log(logging.INFO, "batch", jobs=len(batch), outcomes=counts)
         self._report(replies)
+        settled = {row["message_id"] for row in replies if row["status"] in SETTLED_BY_DATABASE}
         for job, _ in batch:
-            await self._hooks.after_commit(job)
+            if job["message_id"] in settled:
+                await self._hooks.after_commit(job)
 
     async def _finish(self, results: list[Row]) -> list[Row]:
         """Record them together, or, when the database cannot read one of them, each by itself."""

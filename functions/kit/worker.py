@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 _LAST_WORDS = 2.0
+_SHORTEST_LEASE = 1.0
 _FIRST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.05
 
@@ -54,17 +55,19 @@ class Worker:
         self._hooks = hooks or Hooks()
         self._recorder = Recorder(queue, self._patiently, self._hooks)
         self._stirred = asyncio.Event()
-        self._stopping = False
+        self._woken = False
+        self._halted = asyncio.Event()
         self._drain: asyncio.Task[None] | None = None
         self._effects: dict[asyncio.Task[Outcome], Job] = {}
-        self._policy: Policy | None = None
+        self._lease = _SHORTEST_LEASE  # until the policy is known
         self._leave_at = self._worked_at = -math.inf
 
     def wake(self) -> None:
         """There may be work. Returns at once; any number of calls make one drain."""
+        self._woken = True
         self._stirred.set()
-        if not self._stopping and (self._drain is None or self._drain.done()):
-            self._drain = asyncio.create_task(self._run(), name=f"drain {self.queue.name}")
+        if self._drain is None or self._drain.done():
+            self._begin()
 
     async def stop(self, seconds: float) -> None:
         """Claim no more and finish what is in hand.
@@ -72,7 +75,7 @@ class Worker:
         Effects that take longer are given up; what is done is still recorded, and the rest comes
         back to another worker.
         """
-        self._stopping = True
+        self._halted.set()
         self._stirred.set()
         if self._drain is None:
             return
@@ -83,41 +86,68 @@ class Worker:
         self._drain.cancel()
         await asyncio.gather(self._drain, return_exceptions=True)
 
+    def _begin(self) -> None:
+        if not self._stopping:
+            self._drain = asyncio.create_task(self._run(), name=f"drain {self.queue.name}")
+
     async def _run(self) -> None:
         helpers = [
             asyncio.create_task(self._recorder.run(self._stirred.set)),
             asyncio.create_task(self._renew_leases()),
         ]
         try:
-            await self._until_empty()
+            while self._woken and not self._stopping:
+                await self._work_off()
+                await self._until_idle()
+        finally:
+            for helper in helpers:
+                helper.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
+        if self._woken:
+            self._begin()  # who woke it found it leaving
+
+    async def _work_off(self) -> None:
+        self._woken = False
+        try:
+            policy = await self._patiently(self.queue.policy, self._pause)
+            self._lease = policy.lease
+            await self._until_empty(policy)
         except DatabaseError as error:
             self._log(logging.ERROR, "drain ended, the next wake-up begins another", error=error)
         except Exception:  # noqa: BLE001 - nobody awaits the drain, so its cause is logged here
             _LOG.exception("drain of %s failed", self.queue.name)
-        finally:
-            if self._effects:
-                await asyncio.wait(self._effects)
-            await self._recorder.flushed()
-            for helper in helpers:
-                helper.cancel()
-            await asyncio.gather(*helpers, return_exceptions=True)
 
-    async def _until_empty(self) -> None:
-        self._policy = await self._patiently(self.queue.policy)
-        self._leave_at = time.monotonic() + self._linger
+    async def _until_empty(self, policy: Policy) -> None:
+        self._leave_at = max(self._leave_at, time.monotonic() + self._linger)
         pause = _FIRST_PAUSE
         while not self._stopping or self._busy():
-            self._stirred.clear()
-            claimed = await self._claim(self._policy)
+            self._heed_wake_ups()
+            claimed = await self._claim(policy)
             if claimed:
                 pause = _FIRST_PAUSE
-                if claimed == self._policy.batch_size:
+                if claimed == policy.batch_size:
                     continue
-            if time.monotonic() > self._leave_at and not self._busy():
+            if time.monotonic() > self._leave_at and not self._busy() and not self._woken:
                 return
-            if await self._stirred_within(pause):
+            if await _happens(self._stirred, pause):
                 pause = _FIRST_PAUSE
             pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+    def _heed_wake_ups(self) -> None:
+        self._stirred.clear()
+        if self._woken:
+            self._woken = False
+            self._leave_at = max(self._leave_at, time.monotonic() + self._linger)
+
+    async def _until_idle(self) -> None:
+        """After trouble: see what is in hand through, unless somebody wakes it meanwhile."""
+        while self._busy() and (self._stopping or not self._woken):
+            self._stirred.clear()
+            await _happens(self._stirred, _LONGEST_PAUSE)
+
+    @property
+    def _stopping(self) -> bool:
+        return self._halted.is_set()
 
     def _busy(self) -> bool:
         return bool(self._effects) or self._recorder.busy
@@ -127,22 +157,25 @@ class Worker:
         if self._stopping or free <= 0:
             return 0
         if policy.window and not self._busy():
-            await asyncio.sleep(policy.window)
+            await self._pause(policy.window)
         with CLAIM_SECONDS.labels(self.queue.name).time():
-            jobs = await self._patiently(lambda: self.queue.claim(free, self._promise()))
+            jobs = await self._patiently(lambda: self._take(free), self._pause)
         if jobs:
             self._worked_at = time.monotonic()
         for job in jobs:
             self._start(job)
         return len(jobs)
 
-    def _promise(self) -> float:
-        """While there is work, say that the next look comes soon; then stay until that is past."""
-        now = time.monotonic()
-        if not self._busy() and now > self._worked_at + self._looks_again / 4:
-            return 0
-        self._leave_at = now + self._looks_again
-        return self._looks_again
+    async def _take(self, free: int) -> list[Job]:
+        """Claim. While there is work, promise to look again soon, and stay until that is past."""
+        if self._stopping:
+            return []
+        recent = time.monotonic() <= self._worked_at + self._looks_again / 4
+        promise = self._looks_again if recent or self._busy() else 0
+        try:
+            return await self.queue.claim(free, promise)
+        finally:
+            self._leave_at = max(self._leave_at, time.monotonic() + promise)
 
     def _start(self, job: Job) -> None:
         task = asyncio.create_task(self._perform(job))
@@ -153,9 +186,13 @@ class Worker:
     def _ended(self, task: asyncio.Task[Outcome]) -> None:
         job = self._effects.pop(task)
         JOBS_IN_FLIGHT.labels(self.queue.name).dec()
-        if task.cancelled() or task.exception():
-            return  # given up before it began; its lease brings it back
-        outcome = task.result()
+        if task.cancelled():  # before it began
+            outcome = Outcome.postponed("stopped", 1)
+        elif error := task.exception():
+            _LOG.error("outcome of message %s is lost", job["message_id"], exc_info=error)
+            return  # its lease brings it back
+        else:
+            outcome = task.result()
         JOBS.labels(self.queue.name, outcome.status).inc()
         self._recorder.add(job, outcome)
 
@@ -177,26 +214,32 @@ class Worker:
     async def _renew_leases(self) -> None:
         """Each third of a lease, hold on to what is still being done; let go of what is lost."""
         while True:
-            lease = self._policy.lease if self._policy else 60.0
-            held = dict(self._effects)
-            await asyncio.sleep(lease / 3)
-            slow = {job["message_id"]: task for task, job in held.items() if not task.done()}
-            if slow:
-                jobs = [job for task, job in held.items() if not task.done()]
-                await self._renew(jobs, slow)
+            held = list(self._effects.items())
+            await asyncio.sleep(self._lease / 3)
+            if slow := [(task, job) for task, job in held if not task.done()]:
+                await self._renew(slow)
 
-    async def _renew(self, jobs: list[Job], tasks: dict[int, asyncio.Task[Outcome]]) -> None:
+    async def _renew(self, held: list[tuple[asyncio.Task[Outcome], Job]]) -> None:
         try:
-            replies = await self.queue.renew(jobs)
+            replies = await self.queue.renew([job for _, job in held])
         except DatabaseError as error:
             self._log(logging.WARNING, "leases were not renewed", error=error)
             return
-        for reply in replies:
+        # In their order: after a long pause, a message may be in hand twice, and one of them lost.
+        for (task, job), reply in zip(held, replies, strict=False):
             if reply["status"] == "lost":
-                self._log(logging.WARNING, "lease was lost", message_id=reply["message_id"])
-                tasks[reply["message_id"]].cancel()
+                self._log(logging.WARNING, "lease was lost", message_id=job["message_id"])
+                task.cancel()
 
-    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+    async def _pause(self, seconds: float) -> None:
+        """Not longer than until it is told to stop."""
+        await _happens(self._halted, seconds)
+
+    async def _patiently(
+        self,
+        call: Callable[[], Awaitable[T]],
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> T:
         for delay in self._delays:
             try:
                 return await call()
@@ -204,15 +247,17 @@ class Worker:
                 raise
             except DatabaseError as error:
                 self._log(logging.WARNING, "database trouble", error=error, retry_in=delay)
-                await asyncio.sleep(delay)
+                await pause(delay)
         return await call()
-
-    async def _stirred_within(self, seconds: float) -> bool:
-        try:
-            async with asyncio.timeout(seconds):
-                return await self._stirred.wait()
-        except TimeoutError:
-            return False
 
     def _log(self, level: int, message: str, **fields: object) -> None:
         _LOG.log(level, message, extra={"fields": {"queue": self.queue.name, **fields}})
+
+
+async def _happens(event: asyncio.Event, seconds: float) -> bool:
+    """Whether it does, within that time."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False

@@ -10,7 +10,8 @@ from stripe import PaymentIntent, Refund
 from functions.kit.queue import Outcome
 
 PROVIDER = "stripe"
-_CANNOT_BE_CHARGED = ("amount_too_small", "amount_too_large")
+_DEFINITE = ("amount_too_small", "amount_too_large", "charge_already_refunded")
+_OUR_MISTAKES = (stripe.AuthenticationError, stripe.PermissionError, stripe.IdempotencyError)
 _ENDED_UNPAID = ("requires_payment_method", "canceled")
 # Stripe counts hundredths of these, though ISO 4217 gives them no minor unit.
 _COUNTED_IN_HUNDREDTHS = ("ISK", "UGX")
@@ -32,9 +33,7 @@ async def answered(call: Awaitable[Outcome]) -> Outcome:
     except (stripe.APIConnectionError, aiohttp.ClientError, TimeoutError) as error:
         return _unanswered(error)
     except stripe.StripeError as error:
-        ours = isinstance(error, stripe.AuthenticationError | stripe.PermissionError)
-        in_flight = isinstance(error, stripe.IdempotencyError)
-        return Outcome.retry(describe(error), trouble=not ours and not in_flight)
+        return Outcome.retry(describe(error), trouble=not isinstance(error, _OUR_MISTAKES))
 
 
 def of_intent(intent: PaymentIntent, currency: str) -> Outcome:
@@ -100,7 +99,7 @@ def _declined(error: stripe.CardError) -> Outcome:
 
 def _refused(error: stripe.InvalidRequestError) -> Outcome:
     """Stripe did nothing; for good only if the card or the sum is at fault, and not our request."""
-    if error.param == "payment_method" or error.code in _CANNOT_BE_CHARGED:
+    if error.param == "payment_method" or error.code in _DEFINITE:
         return not_charged(None, error.error)
     return Outcome.retry(describe(error))
 

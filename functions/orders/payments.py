@@ -48,6 +48,8 @@ class Payments:
         `failure_message`; waiting, the bank asks the shopper, has `reference` and `client_secret`;
         retry is everything else, and the charge may have happened.
         """
+        if job["amount"] == 0 and job["cancelling"]:
+            return not_charged(None, None, "canceled")
         if job["amount"] == 0:
             return charged("none", job["key"], 0, job["currency"])
         return await answered(self._forestall(job) if job["cancelling"] else self._charge(job))

@@ -42,10 +42,11 @@ class StripeEvents:
         """
         try:
             self._verify(headers.get("stripe-signature"), body)
+            news = _parse(body)
         except WebhookRefused:
             WEBHOOKS.labels(PROVIDER, "refused").inc()
             raise
-        reply = await self._batcher.submit(_news(_parse(body)))
+        reply = await self._batcher.submit(news)
         WEBHOOKS.labels(PROVIDER, reply["effect"]).inc()
 
     async def _record(self, events: Sequence[Row]) -> list[Row]:
@@ -57,7 +58,7 @@ class StripeEvents:
         try:
             text = body.decode()
             WebhookSignature.verify_header(text, header, self._secret.get_secret_value())
-        except (SignatureVerificationError, UnicodeDecodeError, ValueError) as error:
+        except (SignatureVerificationError, ValueError, TypeError) as error:
             raise WebhookRefused("No signature fits this message.") from error
         if abs(self._clock() - _timestamp(header or "")) > TOLERANCE_SECONDS:
             raise WebhookRefused("The timestamp is too far from now.")
@@ -71,9 +72,9 @@ def _timestamp(header: str) -> int:
 def _parse(body: bytes) -> Row:
     try:
         event = json.loads(body)
-        if isinstance(event["id"], str) and isinstance(event["data"]["object"], dict):
-            return dict(event)
-    except (ValueError, KeyError, TypeError, RecursionError):
+        if isinstance(event["id"], str):
+            return _news(event)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass
     raise WebhookRefused("This is not an event.")
 

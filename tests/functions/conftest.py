@@ -2,13 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 from functions.kit.database import Database
+from functions.kit.worker import Worker
+from functions.orders.payments import Payments
 from local_stack.ports import HOST
+from tests.functions.double import Stripe
+from tests.functions.double import running as double_running
 from tests.functions.engine import Engine, running
 from tests.functions.sink import Sink
+from tests.functions.working import Make, worker_of
 
 
 @pytest.fixture
@@ -23,6 +30,29 @@ async def database(engine: Engine) -> AsyncIterator[Database]:
     """A client of the stand-in."""
     async with Database.connect(engine.settings()) as database:
         yield database
+
+
+@pytest.fixture
+async def work(database: Database) -> AsyncIterator[Make]:
+    """Makes workers of the stand-in, and stops them."""
+    made: list[Worker] = []
+    yield partial(worker_of, database, made)
+    for worker in made:
+        await worker.stop(1)
+
+
+@pytest.fixture
+async def double(tmp_path: Path) -> AsyncIterator[Stripe]:
+    """A running double of Stripe."""
+    async with double_running(tmp_path) as double:
+        yield double
+
+
+@pytest.fixture
+async def payments(double: Stripe) -> AsyncIterator[Payments]:
+    """A client of the double."""
+    async with double.payments() as payments:
+        yield payments
 
 
 @pytest.fixture

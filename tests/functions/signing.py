@@ -1,4 +1,4 @@
-"""Webhooks as the database signs them."""
+"""Webhooks as the database signs them, and as Stripe does."""
 
 import base64
 import hashlib
@@ -22,3 +22,14 @@ def headers(secret: str, sent: object = NOW, signature: str | None = None) -> di
         "webhook-timestamp": str(sent),
         "webhook-signature": signature or sign(secret, sent=sent),
     }
+
+
+def stripe_signature(secret: str, body: bytes, sent: object = NOW) -> str:
+    """One signature of Stripe's."""
+    content = f"{sent}.".encode() + body
+    return hmac.new(secret.encode(), content, hashlib.sha256).hexdigest()
+
+
+def stripe_headers(secret: str, body: bytes, sent: object = NOW) -> dict[str, str]:
+    """The header of an event of Stripe's."""
+    return {"stripe-signature": f"t={sent},v1={stripe_signature(secret, body, sent)}"}

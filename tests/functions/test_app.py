@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any
@@ -14,14 +14,16 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from functions.kit.app import Function, create_app
-from functions.kit.database import Database
+from functions.kit.app import Function, Receiver, Running, create_app
+from functions.kit.database import Database, DatabaseUnavailable
 from functions.kit.logs import JsonFormatter
-from functions.kit.queue import Job, Outcome, Queue
-from functions.kit.worker import Worker
+from functions.kit.queue import Job, Outcome
+from functions.kit.webhooks import WebhookRefused
+from functions.kit.worker import Effect
 from tests.functions.engine import WEBHOOK_SECRET, Engine, message, until
 from tests.functions.serving import serving
 from tests.functions.signing import BODY, NOW, headers
+from tests.functions.working import worker_of
 
 Client = aiohttp.ClientSession
 Serve = Callable[..., AbstractAsyncContextManager[Client]]
@@ -35,25 +37,33 @@ async def succeed(_job: Job) -> Outcome:
     return Outcome("succeeded")
 
 
-def app_of(
-    engine: Engine, effect: Callable[[Job], Awaitable[Outcome]] = succeed, *names: str
-) -> FastAPI:
-    def function(name: str) -> Function:
-        @asynccontextmanager
-        async def worker(database: Database) -> AsyncIterator[Worker]:
-            yield Worker(Queue(database, name, ["order_id"]), effect, linger=0.01, delays=[0.01])
-
-        return Function(name, worker)
-
-    functions = [function(name) for name in names or ("orders",)]
+def app_of(engine: Engine, effect: Effect = succeed, *names: str) -> FastAPI:
+    functions = [function_of(name, effect) for name in names or ("orders",)]
     return create_app("test", engine.settings(), *functions, clock=lambda: NOW)
+
+
+def function_of(name: str, effect: Effect = succeed, **receivers: Receiver) -> Function:
+    @asynccontextmanager
+    async def running(database: Database) -> AsyncIterator[Running]:
+        worker = worker_of(database, [], effect, name=name, linger=0.01)
+        yield Running(worker, receivers)
+
+    return Function(name, running, tuple(receivers))
+
+
+async def first_drain(engine: Engine) -> None:
+    """A start is a wake-up: let it end."""
+
+    def over() -> bool:
+        return not any(task.get_name() == "drain orders" for task in asyncio.all_tasks())
+
+    await until(lambda: engine.claims() > 0 and over())
 
 
 @pytest.fixture
 async def client(engine: Engine) -> AsyncIterator[Client]:
     async with serving(app_of(engine)) as client:
-        await until(lambda: engine.claims() >= 2)  # the start was a wake-up: let it end
-        await asyncio.sleep(0.02)
+        await first_drain(engine)
         engine.calls.clear()
         yield client
 
@@ -118,9 +128,10 @@ async def test_an_endless_body_is_refused_early(client: Client) -> None:
         while True:
             yield b"x" * 10_000
 
-    with contextlib.suppress(aiohttp.ClientConnectionError):  # it may hang up while we send
-        reply = await ask(client, "POST", "/orders/wake", data=endless(), headers=signed())
-        assert reply == (413, "too_large")
+    async with asyncio.timeout(5):
+        with contextlib.suppress(aiohttp.ClientConnectionError):  # it may hang up while we send
+            reply = await ask(client, "POST", "/orders/wake", data=endless(), headers=signed())
+            assert reply == (413, "too_large")
     assert (await ask(client, "GET", "/health"))[0] == 200
 
 
@@ -134,7 +145,7 @@ async def test_the_wake_up_is_answered_before_the_work_and_outlives_its_caller(
         return Outcome("succeeded")
 
     async with serving(app_of(engine, effect)) as client:
-        await until(lambda: engine.claims() >= 2)
+        await first_drain(engine)
         engine.due = [message(1)]
         for _ in range(50):
             with contextlib.suppress(TimeoutError, aiohttp.ClientError):
@@ -182,7 +193,89 @@ async def test_one_app_of_all_is_ready_if_all_are(engine: Engine) -> None:
             ] == 202
         await ask(client, "GET", "/health/ready")
         verbs = {verb for verb, _ in engine.calls}
-        assert verbs == {"claim_orders", "finish_orders", "claim_emails", "finish_emails"}
+        both = {f"{word}_{name}" for word in ("claim", "finish") for name in ("orders", "emails")}
+        assert verbs == both | {"queue_policy"}
+
+
+# Webhooks of others
+
+
+class Post:
+    """A receiver that keeps what it takes, or raises what it is told."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[str | None, bytes]] = []
+        self.error: Exception | None = None
+
+    async def receive(self, headers: Mapping[str, str], body: bytes) -> None:
+        if self.error:
+            raise self.error
+        self.taken.append((headers.get("Stripe-Signature"), body))
+
+
+@pytest.fixture
+def post() -> Post:
+    return Post()
+
+
+@pytest.fixture
+async def receiving(engine: Engine, post: Post) -> AsyncIterator[Client]:
+    function = function_of("orders", stripe=post.receive)
+    async with serving(create_app("test", engine.settings(), function)) as client:
+        yield client
+
+
+async def test_a_receiver_gets_the_headers_and_the_very_bytes(
+    post: Post, receiving: Client
+) -> None:
+    body = b'{"a":  1}\n\xff'
+    reply = await ask(
+        receiving, "POST", "/orders/stripe", data=body, headers={"stripe-signature": "s"}
+    )
+    assert reply == (200, {"status": "received"})
+    assert post.taken == [("s", body)]
+
+
+async def test_what_a_receiver_refuses_is_a_problem(post: Post, receiving: Client) -> None:
+    post.error = WebhookRefused("No signature fits this message.")
+    assert await ask(receiving, "POST", "/orders/stripe") == (401, "invalid_signature")
+    post.error = DatabaseUnavailable("status 503")
+    assert await ask(receiving, "POST", "/orders/stripe") == (503, "not_recorded")
+
+
+async def test_only_its_receivers_are_there(receiving: Client, client: Client) -> None:
+    assert await ask(receiving, "POST", "/orders/paypal") == (404, "not_found")
+    assert await ask(receiving, "GET", "/orders/stripe") == (405, "method_not_allowed")
+    assert await ask(client, "POST", "/orders/stripe") == (404, "not_found")
+
+
+async def test_a_webhook_may_be_large_but_not_endless(post: Post, receiving: Client) -> None:
+    most = b"x" * 1_000_000
+    assert (await ask(receiving, "POST", "/orders/stripe", data=most))[0] == 200
+    with contextlib.suppress(aiohttp.ClientConnectionError):  # it may hang up while we send
+        reply = await ask(receiving, "POST", "/orders/stripe", data=most + b"x")
+        assert reply == (413, "too_large")
+    assert len(post.taken) == 1
+
+
+# Metrics
+
+
+async def test_metrics_are_for_who_bears_the_token(engine: Engine) -> None:
+    settings = engine.settings().model_copy(update={"metrics_token": SecretStr("token")})
+    async with serving(create_app("test", settings, function_of("orders"))) as client:
+        await ask(client, "POST", "/orders/wake", data=b"", headers={})
+        for wrong in ({}, {"authorization": "Bearer x"}, {"authorization": "token"}):
+            assert await ask(client, "GET", "/metrics", headers=wrong) == (401, "unauthorized")
+        async with client.get("/metrics", headers={"authorization": "Bearer token"}) as response:
+            text = await response.text()
+    assert response.status == 200
+    assert "orderbase_wakeups_total" in text
+
+
+async def test_without_a_token_there_are_none(client: Client) -> None:
+    asked = await ask(client, "GET", "/metrics", headers={"authorization": "Bearer "})
+    assert asked == (404, "not_found")
 
 
 async def test_request_ids_are_kept_if_plain_and_made_if_not(client: Client) -> None:

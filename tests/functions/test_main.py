@@ -18,8 +18,8 @@ from local_stack.settings import REPOSITORY
 from tests.functions.test_settings import GOOD
 
 APPS = {
-    "functions.main:app": ["/orders/wake", "/emails/wake"],
-    "functions.orders.main:app": ["/orders/wake"],
+    "functions.main:app": ["/orders/wake", "/orders/stripe", "/emails/wake"],
+    "functions.orders.main:app": ["/orders/wake", "/orders/stripe"],
     "functions.emails.main:app": ["/emails/wake"],
 }
 
@@ -78,8 +78,9 @@ def wait_until_live(url: str) -> None:
 def test_each_app_answers_its_own_paths_and_stops_cleanly(app: str) -> None:
     with running(app) as (url, process):
         wait_until_live(url)
-        for path in ("/orders/wake", "/emails/wake"):
+        for path in ("/orders/wake", "/orders/stripe", "/emails/wake", "/emails/stripe"):
             assert status("POST", url + path) == (401 if path in APPS[app] else 404)
+        assert status("GET", f"{url}/metrics") == 404
         assert status("GET", f"{url}/health/ready") == 503
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=10)

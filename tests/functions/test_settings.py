@@ -15,10 +15,19 @@ GOOD = {
     "WEB_URL": "http://127.0.0.1:3000",
 }
 
+OPTIONAL = (
+    "STRIPE_API_BASE",
+    "STRIPE_WEBHOOK_SECRET",
+    "CARRIER",
+    "METRICS_TOKEN",
+    "MAIL_FROM",
+    "SHOP_NAME",
+)
+
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    for name in ("STRIPE_API_BASE", "MAIL_FROM", "SHOP_NAME"):
+    for name in OPTIONAL:
         monkeypatch.delenv(name, raising=False)
     for name, value in GOOD.items():
         monkeypatch.setenv(name, value)
@@ -28,7 +37,9 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 def test_defaults_are_those_of_the_embedded_stack(environment: pytest.MonkeyPatch) -> None:
     emails = EmailSettings.load()
     assert (emails.mail_from, emails.shop_name) == ("Orderbase <orders@localhost>", "Orderbase")
-    assert OrderSettings.load().stripe_api_base is None
+    orders = OrderSettings.load()
+    assert (orders.stripe_api_base, orders.stripe_webhook_secret) == (None, None)
+    assert (orders.carrier, orders.metrics_token) == ("test", None)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +71,7 @@ def test_a_missing_or_empty_variable_is_named(
         (Settings, "SUPABASE_URL", "canary"),
         (Settings, "WEBHOOK_SECRET", "canary"),
         (OrderSettings, "STRIPE_API_BASE", "canary"),
+        (OrderSettings, "CARRIER", "canary"),
         (EmailSettings, "SMTP_URL", "http://canary"),
         (EmailSettings, "SMTP_URL", "smtp://canary:port"),
         (EmailSettings, "SMTP_URL", "smtp://"),
@@ -80,7 +92,16 @@ def test_a_wrong_value_is_refused_without_showing_it(
     assert "\n" not in text
 
 
+def test_an_empty_secret_is_none(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("STRIPE_WEBHOOK_SECRET", "")
+    environment.setenv("METRICS_TOKEN", "")
+    orders = OrderSettings.load()
+    assert (orders.stripe_webhook_secret, orders.metrics_token) == (None, None)
+
+
 def test_secrets_do_not_show(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("STRIPE_WEBHOOK_SECRET", "whsec_canary")
+    environment.setenv("METRICS_TOKEN", "canary")
     assert "canary" not in f"{OrderSettings.load()!r} {EmailSettings.load()}"
 
 

@@ -1,73 +1,36 @@
-"""The queue consumer: one drain at a time, whatever wake-ups, effects and the database do."""
+"""The queue consumer: one drain, whose claims, effects and results overlap."""
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import time
+from collections.abc import Callable
 
 import pytest
 
-from functions.kit.database import Database
-from functions.kit.queue import Job, Outcome, Queue
-from functions.kit.worker import Worker
+from functions.kit.hooks import Hooks
+from functions.kit.queue import Job, Outcome
 from tests.functions.engine import Engine, message, until
-
-LINGER = 0.05
-DELAYS = (0.01, 0.01)
+from tests.functions.working import DELAYS, SUCCEEDED, Held, Make, drained, sample
 
 
-async def succeed(_job: Job) -> Outcome:
-    return Outcome("succeeded", {"reference": "r"})
-
-
-@pytest.fixture
-async def work(database: Database) -> AsyncIterator[Callable[..., Worker]]:
-    """Makes workers, and stops them."""
-    workers: list[Worker] = []
-
-    def make(
-        effect: Callable[[Job], Awaitable[Outcome]] = succeed, concurrency: int = 20
-    ) -> Worker:
-        queue = Queue(database, "orders", ["order_id"], {"steps": {}})
-        worker = Worker(queue, effect, concurrency=concurrency, linger=LINGER, delays=DELAYS)
-        workers.append(worker)
-        return worker
-
-    yield make
-    for worker in workers:
-        await worker.stop(1)
-
-
-@asynccontextmanager
-async def drained(worker: Worker) -> AsyncIterator[None]:
-    """Within: woken. After: the drain has ended by itself."""
-    worker.wake()
-    yield
-    assert worker._drain
-    await asyncio.wait_for(worker._drain, 5)
-
-
-async def test_a_job_is_claimed_done_and_finished(
-    engine: Engine, work: Callable[..., Worker]
-) -> None:
+async def test_a_job_is_claimed_done_and_finished(engine: Engine, work: Make) -> None:
     engine.due = [message(7, secret="not sent back")]  # noqa: S106 - a field
     async with drained(work()):
         pass
     assert engine.results == [
         {
             "message_id": 7,
-            "reads": 1,
             "order_id": "order-7",
             "outcome": "succeeded",
             "data": {"reference": "r"},
         }
     ]
-    assert engine.calls[0] == ("claim_orders", {"steps": {}})
+    assert engine.calls[:2] == [
+        ("queue_policy", {"queue": "orders"}),
+        ("claim_orders", {"wanted": 20, "looks_again": 0}),
+    ]
 
 
-async def test_a_storm_of_wake_ups_is_one_drain(
-    engine: Engine, work: Callable[..., Worker]
-) -> None:
+async def test_a_storm_of_wake_ups_is_one_drain(engine: Engine, work: Make) -> None:
     worker = work()
     engine.due = [message(1)]
     async with drained(worker):
@@ -75,14 +38,11 @@ async def test_a_storm_of_wake_ups_is_one_drain(
             for _ in range(50):
                 worker.wake()
             await asyncio.sleep(0)
-    assert engine.most_claims_in_flight == 1
-    assert engine.claims() <= 5
+    assert len(engine.called("queue")) == engine.most_claims_in_flight == 1
     assert engine.outcomes() == ["succeeded"]
 
 
-async def test_it_goes_on_until_the_queue_is_empty(
-    engine: Engine, work: Callable[..., Worker]
-) -> None:
+async def test_it_goes_on_until_the_queue_is_empty(engine: Engine, work: Make) -> None:
     async def one_more(job: Job) -> Outcome:
         if job["message_id"] < 5:
             engine.due = [message(job["message_id"] + 1)]
@@ -94,8 +54,102 @@ async def test_it_goes_on_until_the_queue_is_empty(
     assert engine.outcomes() == ["succeeded"] * 5
 
 
+async def test_after_a_full_claim_comes_the_next_at_once(engine: Engine, work: Make) -> None:
+    engine.policy["batch_size"] = 3
+    engine.due = [message(number) for number in range(9)]
+    held = Held()
+    async with drained(work(held)):
+        await until(lambda: len(held.begun) == 9)
+        assert engine.results == []
+        held.let_go(*range(9))
+    assert engine.outcomes() == ["succeeded"] * 9
+
+
+async def test_it_wants_no_more_than_it_has_room_for(engine: Engine, work: Make) -> None:
+    held = Held()
+    engine.due = [message(number) for number in range(8)]
+    async with drained(work(held, concurrency=4)):
+        await until(lambda: len(held.begun) == 4)
+        held.let_go(0)
+        await until(lambda: len(held.begun) == 5)
+        assert [claim["wanted"] for claim in engine.called("claim")] == [4, 1]
+        held.let_go(*range(8))
+    assert sorted(held.begun) == list(range(8))
+    assert all(1 <= claim["wanted"] <= 4 for claim in engine.called("claim"))
+
+
+async def test_a_slow_effect_holds_up_only_itself(engine: Engine, work: Make) -> None:
+    held = Held()
+    engine.due = [message(0)]
+    async with drained(work(held, concurrency=2)):
+        await until(lambda: held.begun == [0])
+        engine.due = [message(number) for number in range(1, 30)]
+        held.let_go(*range(1, 30))
+        await until(lambda: len(engine.results) == 29)
+        assert held.begun.count(0) == 1
+        held.let_go(0)
+    assert len(engine.results) == 30
+
+
+async def test_it_claims_and_works_while_results_are_on_their_way(
+    engine: Engine, work: Make
+) -> None:
+    engine.open["finish"] = asyncio.Event()
+    held = Held()
+    held.let_go(1, 2, 3)
+    engine.due = [message(1)]
+    async with drained(work(held)):
+        await until(lambda: len(engine.called("finish")) == 1)
+        for number in (2, 3):
+            engine.due = [message(number)]
+            await until(lambda number=number: number in held.begun)  # type: ignore[misc]
+        engine.open["finish"].set()
+    together = [[r["message_id"] for r in call["results"]] for call in engine.called("finish")]
+    assert together == [[1], [2, 3]]
+
+
+async def test_it_promises_to_look_again_and_stays_until_that_is_past(
+    engine: Engine, work: Make
+) -> None:
+    engine.due = [message(1)]
+    async with drained(work(looks_again=0.2)):
+        pass
+    left_at = time.monotonic()
+    promises = [claim["looks_again"] for claim in engine.called("claim")]
+    assert (promises[0], promises[1], promises[-1]) == (0, 0.2, 0)
+    assert sorted(promises[1:], reverse=True) == promises[1:], "none after the first without"
+    assert engine.promised_until <= left_at, "it left although wake-ups were still spared"
+
+
+async def test_what_comes_just_before_a_promise_ends_is_still_seen(
+    engine: Engine, work: Make
+) -> None:
+    engine.due = [message(1)]
+    async with drained(work(looks_again=0.4)):
+        await until(lambda: bool(engine.results))
+        await until(lambda: engine.called("claim")[-1]["looks_again"] == 0)
+        await until(lambda: time.monotonic() > engine.promised_until - 0.1)
+        engine.due = [message(2)]  # and nobody wakes anybody
+    assert engine.outcomes() == ["succeeded"] * 2
+
+
+async def test_the_promise_is_renewed_while_it_works(engine: Engine, work: Make) -> None:
+    held = Held()
+    engine.due = [message(1)]
+    async with drained(work(held, looks_again=0.05)):
+        begun = time.monotonic()
+        await until(lambda: engine.promised_until > begun + 0.3)
+        held.let_go(1)
+
+
+async def test_where_nothing_is_it_promises_nothing_and_leaves(engine: Engine, work: Make) -> None:
+    async with drained(work(linger=0.02, looks_again=60)):
+        pass
+    assert {claim["looks_again"] for claim in engine.called("claim")} == {0}
+
+
 async def test_it_lingers_for_what_commits_just_after_the_wake_up(
-    engine: Engine, work: Callable[..., Worker]
+    engine: Engine, work: Make
 ) -> None:
     async with drained(work()):
         await until(lambda: engine.claims() == 1 and not engine.claims_in_flight)
@@ -103,23 +157,39 @@ async def test_it_lingers_for_what_commits_just_after_the_wake_up(
     assert engine.outcomes() == ["succeeded"]
 
 
-async def test_a_wake_up_while_it_lingers_is_answered_at_once(
-    engine: Engine, work: Callable[..., Worker]
-) -> None:
-    worker = work()
-    worker._linger = 60
-    async with drained(worker):
-        await until(lambda: engine.claims() == 1 and not engine.claims_in_flight)
-        await asyncio.sleep(0.01)
+async def test_a_wake_up_during_the_last_look_is_not_lost(engine: Engine, work: Make) -> None:
+    worker = work(linger=0)
+
+    def committed_just_then() -> None:
         engine.due = [message(1)]
         worker.wake()
-        await until(lambda: engine.outcomes() == ["succeeded"])
-        worker._linger = 0
-        worker.wake()
+
+    engine.after_claims = [committed_just_then]
+    async with drained(worker):
+        pass
+    assert engine.outcomes() == ["succeeded"]
+
+
+async def test_a_wake_up_while_it_leaves_is_not_lost(
+    engine: Engine, work: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = work(linger=0)
+
+    async def until_it_leaves() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            if not engine.results:
+                engine.due = [message(1)]
+                worker.wake()
+
+    monkeypatch.setattr(worker, "_renew_leases", until_it_leaves)
+    worker.wake()
+    await until(lambda: engine.outcomes() == ["succeeded"])
 
 
 async def test_one_bad_job_of_ten_harms_no_other(
-    engine: Engine, work: Callable[..., Worker], caplog: pytest.LogCaptureFixture
+    engine: Engine, work: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def fail_on_three(job: Job) -> Outcome:
         if job["message_id"] == 3:
@@ -129,177 +199,129 @@ async def test_one_bad_job_of_ten_harms_no_other(
     engine.due = [message(number) for number in range(10)]
     async with drained(work(fail_on_three)):
         pass
-    assert engine.outcomes() == ["succeeded"] * 3 + ["retry"] + ["succeeded"] * 6
-    (retried,) = (row for row in engine.results if row["outcome"] == "retry")
-    assert retried["error"] == "unexpected RuntimeError"
+    assert engine.outcomes() == ["succeeded"] * 3 + ["broken"] + ["succeeded"] * 6
+    (broken,) = (row for row in engine.results if row["outcome"] == "broken")
+    assert broken["error"] == "unexpected RuntimeError"
     assert [record.levelname for record in caplog.records] == ["ERROR"]
 
 
-async def test_effects_run_together_but_not_all_at_once(
-    engine: Engine, work: Callable[..., Worker]
-) -> None:
-    running = most = 0
-
-    async def effect(_job: Job) -> Outcome:
-        nonlocal running, most
-        running += 1
-        most = max(most, running)
-        await asyncio.sleep(0.005)
-        running -= 1
-        return Outcome("succeeded")
-
-    engine.due = [message(number) for number in range(12)]
-    async with drained(work(effect, concurrency=4)):
-        pass
-    assert most == 4
+TROUBLE = {
+    "the policy": ("queue", [503, 503]),
+    "the claim": ("claim", [500, 503]),
+    "the reply to the policy": ("queue", [0]),
+    "the result": ("finish", [503, 504]),
+    "the reply to the result": ("finish", [0, 0]),
+}
 
 
+@pytest.mark.parametrize(("word", "faults"), TROUBLE.values(), ids=TROUBLE)
 async def test_passing_trouble_of_the_database_is_sat_out(
-    engine: Engine, work: Callable[..., Worker]
+    engine: Engine, work: Make, word: str, faults: list[int]
 ) -> None:
+    held = Held()
+    held.let_go(1)
     engine.due = [message(1)]
-    engine.faults = [503, 503]
-    async with drained(work()):
+    engine.faults_of[word] = list(faults)
+    async with drained(work(held)):
         pass
-    assert engine.outcomes() == ["succeeded"]
+    assert (held.begun, engine.faults_of[word]) == ([1], [])
+    assert set(engine.outcomes()) == {"succeeded"}
+    assert len({str(call) for call in engine.called("finish")}) == 1, "the same, word by word"
 
 
+@pytest.mark.parametrize("word", ["queue", "claim"])
 async def test_lasting_trouble_ends_the_drain_and_the_next_wake_up_begins_another(
-    engine: Engine, work: Callable[..., Worker], caplog: pytest.LogCaptureFixture
+    engine: Engine, work: Make, word: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     worker = work()
     engine.due = [message(1)]
-    engine.faults = [503] * (len(DELAYS) + 1)
+    engine.faults_of[word] = [503] * (len(DELAYS) + 1)
     async with drained(worker):
         pass
-    assert (engine.outcomes(), engine.faults) == ([], [])
+    assert (engine.outcomes(), engine.faults_of[word]) == ([], [])
     assert caplog.records[-1].levelname == "ERROR"
     async with drained(worker):
         pass
     assert engine.outcomes() == ["succeeded"]
 
 
-async def test_results_are_reported_again_until_an_answer_comes(
-    engine: Engine, work: Callable[..., Worker]
+async def test_a_refusal_ends_the_drain_at_once(engine: Engine, work: Make) -> None:
+    engine.faults_of["claim"] = [401]
+    async with drained(work(delays=[60])):
+        pass
+    assert engine.claims() == 1
+
+
+async def test_a_drain_that_ended_with_jobs_in_hand_records_them_and_heeds_wake_ups(
+    engine: Engine, work: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
-    done = []
-
-    async def once(job: Job) -> Outcome:
-        done.append(job)
-        engine.faults = [500, 0]
-        return Outcome("succeeded")
-
+    held = Held()
+    held.let_go(2)
+    worker = work(held)
     engine.due = [message(1)]
-    async with drained(work(once)):
-        pass
-    finishes = [arguments for verb, arguments in engine.calls if verb == "finish_orders"]
-    assert len(finishes) == 3
-    assert finishes[0] == finishes[1] == finishes[2]
-    assert len(done) == 1
+    async with drained(worker):
+        await until(lambda: held.begun == [1])
+        engine.faults_of["claim"] = [503] * (len(DELAYS) + 1)
+        await until(lambda: "drain ended" in caplog.text)
+        engine.due = [message(2)]
+        worker.wake()
+        await until(lambda: len(engine.results) == 1)
+        assert engine.results[0]["message_id"] == 2
+        held.let_go(1)
+    assert engine.outcomes() == ["succeeded"] * 2
 
 
-@pytest.mark.parametrize("status", ["lost", "error"])
-async def test_a_result_that_was_not_recorded_is_logged(
-    engine: Engine,
-    work: Callable[..., Worker],
-    status: str,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    engine.due = [message(4)]
-    engine.finish_status = status
+async def test_it_waits_for_a_fuller_batch_if_the_queue_says_so(engine: Engine, work: Make) -> None:
+    engine.policy["window_seconds"] = 0.1
     async with drained(work()):
-        pass
-    (record,) = caplog.records
-    fields = {"queue": "orders", "message_id": 4, "status": status}
-    assert (record.levelno, record.__dict__["fields"]) == (logging.WARNING, fields)
+        await until(lambda: len(engine.called("queue")) == 1)
+        for number in (1, 2):
+            engine.due.append(message(number))
+            await asyncio.sleep(0)
+    asked, claimed, *_ = engine.called_at
+    assert claimed - asked >= 0.1
+    assert [[r["message_id"] for r in c["results"]] for c in engine.called("finish")] == [[1, 2]]
 
 
-async def test_a_stop_finishes_the_batch_in_hand_and_claims_no_more(
-    engine: Engine, work: Callable[..., Worker]
-) -> None:
-    begun, go_on = asyncio.Event(), asyncio.Event()
+async def test_hooks_are_awaited_at_the_boundaries(engine: Engine, work: Make) -> None:
+    seen: list[str] = []
+
+    def note(name: str) -> Callable[..., object]:
+        async def hook(job: Job, *outcome: Outcome) -> None:
+            assert (job["message_id"], outcome) in ((1, ()), (1, (SUCCEEDED,)))
+            seen.append(f"{name} {len(engine.called('finish'))}")
+
+        return hook
 
     async def effect(_job: Job) -> Outcome:
-        begun.set()
-        await go_on.wait()
-        engine.due = [message(2)]
-        return Outcome("succeeded")
+        seen.append("effect")
+        return SUCCEEDED
 
-    worker = work(effect)
+    hooks = Hooks(note("before_call"), note("after_call"), note("after_commit"))  # type: ignore[arg-type]
     engine.due = [message(1)]
-    worker.wake()
-    await begun.wait()
-    stopped = asyncio.create_task(worker.stop(5))
-    await asyncio.sleep(0)
-    go_on.set()
-    await stopped
-    worker.wake()
-    await asyncio.sleep(0.02)
-    assert (engine.outcomes(), engine.claims()) == (["succeeded"], 1)
+    async with drained(work(effect, hooks=hooks)):
+        pass
+    assert seen == ["before_call 0", "effect", "after_call 0", "after_commit 1"]
 
 
-async def test_a_stop_gives_back_what_takes_too_long_and_records_the_rest(
-    engine: Engine, work: Callable[..., Worker]
-) -> None:
-    async def effect(job: Job) -> Outcome:
-        if job["message_id"] == 2:
-            await asyncio.Event().wait()
-        return Outcome("succeeded")
+async def test_what_it_does_is_counted(engine: Engine, work: Make) -> None:
+    def counts() -> list[float]:
+        return [
+            sample("orderbase_jobs_total", queue="orders", outcome="succeeded"),
+            sample("orderbase_jobs_total", queue="orders", outcome="broken"),
+            sample("orderbase_effect_seconds_count", queue="orders", step="ship"),
+            sample("orderbase_jobs_in_flight", queue="orders"),
+        ]
 
-    worker = work(effect)
-    engine.due = [message(1), message(2), message(3)]
-    worker.wake()
-    await engine.claimed.wait()
-    await worker.stop(0.1)
-    assert engine.outcomes() == ["succeeded", "retry", "succeeded"]
-
-
-async def test_a_result_that_the_database_cannot_read_spares_its_neighbours(
-    engine: Engine, work: Callable[..., Worker]
-) -> None:
-    async def effect(_: Job) -> Outcome:
-        return Outcome("succeeded")
-
-    worker = work(effect)
-    engine.refused_message = 2
-    engine.due = [message(1), message(2), message(3)]
-    worker.wake()
-    await until(lambda: len(engine.results) == 2)
-    await worker.stop(5)
-    assert [row["message_id"] for row in engine.results] == [1, 3]
-
-
-async def test_text_that_no_database_keeps_is_made_such(
-    engine: Engine, work: Callable[..., Worker]
-) -> None:
-    async def effect(_: Job) -> Outcome:
-        hostile = "Bo\udceete\0"
-        return Outcome("failed", {"failure_message": hostile}, error=hostile)
-
-    worker = work(effect)
-    engine.due = [message(1)]
-    worker.wake()
-    await until(lambda: bool(engine.results))
-    [row] = engine.results
-    assert (row["error"], row["data"]["failure_message"]) == ("Bo?te", "Bo?te")
-
-
-async def test_a_stop_ends_a_drain_that_lingers_or_never_was(work: Callable[..., Worker]) -> None:
-    await work().stop(5)
-    worker = work()
-    worker._linger = 60
-    worker.wake()
-    await asyncio.sleep(0.02)
-    await asyncio.wait_for(worker.stop(30), 1)
-
-
-async def test_a_stop_while_the_database_is_sat_out_claims_no_more(
-    engine: Engine, work: Callable[..., Worker]
-) -> None:
-    worker = work()
-    worker._delays = (0.1,)
-    engine.due, engine.faults = [message(1)], [503]
-    worker.wake()
-    await until(lambda: engine.claims() == 1)
-    await worker.stop(5)
-    assert (engine.claims(), engine.results) == (1, [])
+    held = Held()
+    before = counts()
+    claims = sample("orderbase_claim_seconds_count", queue="orders")
+    finishes = sample("orderbase_finish_seconds_count", queue="orders")
+    engine.due = [message(1, step="ship"), message(2, step="ship")]
+    async with drained(work(held)):
+        await until(lambda: len(held.begun) == 2)
+        assert sample("orderbase_jobs_in_flight", queue="orders") == before[3] + 2
+        held.let_go(1, 2)
+    assert counts() == [before[0] + 2, before[1], before[2] + 2, before[3]]
+    assert sample("orderbase_claim_seconds_count", queue="orders") > claims
+    assert sample("orderbase_finish_seconds_count", queue="orders") > finishes
