@@ -29,8 +29,7 @@ class Sink:
 
     def messages(self) -> list[EmailMessage]:
         """The mails, read as a mail program reads them."""
-        read = [email.message_from_bytes(self._bytes(mail), policy=default) for mail in self.mails]
-        return [message for message in read if isinstance(message, EmailMessage)]
+        return [email.message_from_bytes(self._bytes(mail), policy=default) for mail in self.mails]
 
     @staticmethod
     def _bytes(envelope: Envelope) -> bytes:

@@ -1,1 +1,1 @@
-"""Defences switched off one at a time: each must make a named test fail. `make mutants` runs them."""
+"""Defences switched off, one at a time: each makes a named test fail. Run by `make mutants`."""
