@@ -52,7 +52,8 @@ comment on column public.orders.reserved_until is
 'While the shopper has to confirm the payment: when the reserved stock is given up.';
 create index orders_user_id_created_at_idx on public.orders (user_id, created_at desc);
 create index orders_status_created_at_idx on public.orders (status, created_at desc);
-create index orders_reserved_until_idx on public.orders (reserved_until) where status = 'placed';
+create index orders_reserved_until_idx on public.orders (reserved_until)
+where reserved_until is not null;
 
 create table public.order_items (
   order_id uuid not null references public.orders (id) on delete cascade,

@@ -23,9 +23,9 @@ worker waits for a fuller batch. attempts: failed deliveries until a message is 
 max_starts: deliveries, however they ended, for messages that kill their worker. retry_seconds: pause
 after the first, second, … failure. retention: of dead letters that were dealt with.
 oldest_message: an alarm is raised when one waits longer.';
-insert into private.queues (name, path, attempts) values
-('orders', '/orders/wake', 5),
-('emails', '/emails/wake', 5);
+insert into private.queues (name, path, attempts, batch_size) values
+('orders', '/orders/wake', 5, 40),
+('emails', '/emails/wake', 5, 40);
 insert into private.queues (name, path, active) values
 ('analytics', '/analytics/wake', false),
 ('webhooks', '/webhooks/wake', false);
@@ -71,7 +71,7 @@ from (
   ('order.completed', '{analytics,webhooks}'),
   ('order.cancel_requested', '{orders}'),
   ('order.refund_due', '{orders}'),
-  ('order.refund_completed', '{emails,analytics,webhooks}'),
+  ('order.refund_completed', '{orders,emails,analytics,webhooks}'),
   ('order.cancelled', '{emails,analytics,webhooks}'),
   ('order.out_of_stock', '{emails,analytics,webhooks}'),
   ('order.shipping_failed', '{emails,analytics,webhooks}'),
@@ -146,18 +146,20 @@ language plpgsql
 set search_path = ''
 as $$
 declare
+  called constant text := (select path from private.queues where name = queue and active);
   address text;
   id constant text := 'wake_' || gen_random_uuid();
   sent_at constant bigint := extract(epoch from clock_timestamp());
   body constant jsonb := jsonb_build_object('queue', queue);
   secret text;
 begin
-  select private.secret('functions_url') || path into address
-  from private.queues
-  where name = queue and active;
-  if address is null
-    or exists (select from net.http_request_queue as waiting where waiting.url = address)
+  if called is null
+    or exists (select from net.http_request_queue as waiting where waiting.url like '%' || called)
   then
+    return;
+  end if;
+  address := private.secret('functions_url') || called;
+  if address is null then
     return;
   end if;
   secret := private.secret('webhook_secret');
@@ -187,15 +189,18 @@ security definer
 set search_path = ''
 as $$
 begin
-  if not exists (
+  if exists (
     select from private.drains
     where drains.queue = wake.queue and until > clock_timestamp() + interval '0.5 seconds'
   ) then
-    perform private.send_wake_up(queue);
+    return;
   end if;
-exception
-  when others then
-    raise warning 'wake-up of % failed: %', queue, sqlerrm;
+  begin
+    perform private.send_wake_up(queue);
+  exception
+    when others then
+      raise warning 'wake-up of % failed: %', queue, sqlerrm;
+  end;
 end
 $$;
 

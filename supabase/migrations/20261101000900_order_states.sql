@@ -105,7 +105,8 @@ $$;
 
 -- Locks orders before a transaction writes anything. The advisory locks come first because they need no
 -- transaction id: so whoever writes an order's next event has the higher id, and the feed, which is
--- sorted by transaction id, shows each order's events in their order.
+-- sorted by transaction id, shows each order's events in their order. No key update: who only refers to an
+-- order, as a new mail does, need not wait.
 create function private.lock_orders(ids uuid[]) returns void
 language plpgsql
 set search_path = ''
@@ -113,7 +114,7 @@ as $$
 begin
   perform pg_advisory_xact_lock(hashtextextended('order ' || id, 0))
   from (select distinct unnest(ids) as id order by id) as sorted;
-  perform from public.orders where id = any (ids) order by id for update;
+  perform from public.orders where id = any (ids) order by id for no key update;
 end
 $$;
 
@@ -129,7 +130,7 @@ begin
   select array_agg(id) into free
   from (select distinct unnest(ids) as id order by id) as sorted
   where pg_try_advisory_xact_lock(hashtextextended('order ' || id, 0));
-  return array(select id from public.orders where id = any (free) order by id for update skip locked);
+  return array(select id from public.orders where id = any (free) order by id for no key update skip locked);
 end
 $$;
 
@@ -180,6 +181,10 @@ create trigger touch before update on private.order_steps
 for each row execute function private.touch();
 
 create function private.step_key(ordered uuid, step text, revision integer) returns text
-language sql immutable
+language plpgsql immutable
 set search_path = ''
-as $$ select format('order-%s-%s-%s', ordered, step, revision) $$;
+as $$
+begin
+  return format('order-%s-%s-%s', ordered, step, revision);
+end
+$$;

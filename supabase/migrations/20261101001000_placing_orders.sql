@@ -44,12 +44,15 @@ $$;
 
 -- W3C Trace Context of the call, if it has one: so one order is one trace.
 create function private.traceparent() returns text
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
-  select substring(
-    nullif(current_setting('request.headers', true), '')::json ->> 'traceparent'
-    from '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$')
+declare
+  headers constant text := nullif(current_setting('request.headers', true), '');
+begin
+  return substring(
+    headers::json ->> 'traceparent' from '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$');
+end
 $$;
 
 -- Definer: writes what callers may only read. Everything is checked here, under the caller's own id.
@@ -61,6 +64,8 @@ language plpgsql
 security definer
 set search_path = ''
 set lock_timeout = '3s'
+-- Baskets are short: a plan for all of them costs less than a new one for each.
+set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
   buyer constant private.caller := private.signed_in();
@@ -126,11 +131,13 @@ create function public.place_order(
   items jsonb, shipping_address jsonb, payment_method text, idempotency_key uuid,
   currency text default null, expected_total bigint default null, email text default null
 ) returns public.orders
-language sql
+language plpgsql
 set search_path = ''
 as $$
-  select private.place_order(
-    items, shipping_address, payment_method, idempotency_key, currency, expected_total, email)
+begin
+  return private.place_order(
+    items, shipping_address, payment_method, idempotency_key, currency, expected_total, email);
+end
 $$;
 comment on function public.place_order(jsonb, jsonb, text, uuid, text, bigint, text) is
 'Place an order: priced from the catalogue for the country of delivery, stock reserved, work queued.

@@ -2,69 +2,94 @@
 set lock_timeout = '5s';
 set statement_timeout = '60s';
 
+-- Functions that are called for every message are in plpgsql, which keeps its plans; those in SQL are
+-- planned at each call.
 create function private.order_lines(ordered uuid) returns jsonb
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
-  select coalesce(jsonb_agg(jsonb_build_object(
-    'product_id', product_id, 'name', name, 'unit_price', unit_price, 'quantity', quantity)
-    order by name, product_id), '[]')
-  from public.order_items
-  where order_id = ordered
+begin
+  return (
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'product_id', product_id, 'name', name, 'unit_price', unit_price, 'quantity', quantity)
+      order by name, product_id), '[]')
+    from public.order_items
+    where order_id = ordered);
+end
 $$;
 
 -- What an order needs next, by its state alone: a message only says that there may be something.
 create function private.due_step(subject public.orders) returns text
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
-  select case
-    when subject.status = 'needs_attention' then null
-    when exists (select from public.refunds where order_id = subject.id and status = 'requested')
-      then 'refund'
-    when subject.status = 'placed' then 'charge'
-    when subject.status = 'paid' and subject.ending is null then 'ship'
-    when subject.status = 'shipped' and subject.capture = 'on_shipment' and exists (
-      select from public.payments where order_id = subject.id and status = 'authorized')
-      then 'capture'
-  end
+begin
+  if subject.status = 'needs_attention' then
+    return null;
+  elsif exists (select from public.refunds where order_id = subject.id and status = 'requested') then
+    return 'refund';
+  elsif subject.status = 'placed' then
+    return 'charge';
+  elsif subject.status = 'paid' and subject.ending is null then
+    return 'ship';
+  elsif subject.status = 'shipped' and subject.capture = 'on_shipment' and exists (
+    select from public.payments where order_id = subject.id and status = 'authorized')
+  then
+    return 'capture';
+  elsif subject.status in ('cancelled', 'payment_failed') and exists (
+    select from private.order_steps
+    where order_id = subject.id and step = 'charge' and state in ('started', 'waiting'))
+  then
+    return 'charge';  -- the provider says that money came in after the end
+  end if;
+  return null;
+end
 $$;
 
 create function private.due_revision(subject public.orders, step text) returns integer
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
-  select case step
-    when 'refund' then (
-      select min(revision) from public.refunds where order_id = subject.id and status = 'requested')
-    else 1
-  end
+begin
+  if step = 'refund' then
+    return (
+      select min(revision) from public.refunds where order_id = subject.id and status = 'requested');
+  end if;
+  return 1;
+end
 $$;
 
 -- What the effect of a step needs to know beyond the order itself.
 create function private.step_details(subject public.orders, intent private.order_steps) returns jsonb
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
-  select case intent.step
-    when 'charge' then jsonb_build_object(
-      'amount', subject.total, 'payment_method', subject.payment_method, 'capture', subject.capture,
-      'cancelling', subject.ending is not null)
-    when 'ship' then jsonb_build_object(
-      'shipping_address', subject.shipping_address, 'items', private.order_lines(subject.id))
-    when 'capture' then (
-      select jsonb_build_object('amount', amount, 'payment_reference', reference, 'provider', provider)
-      from public.payments
-      where order_id = subject.id and status = 'authorized')
-    when 'refund' then (
-      select jsonb_build_object(
-        'amount', refund.amount, 'reason', refund.reason, 'payment_reference', payment.reference,
-        'payment_status', payment.status, 'provider', payment.provider)
-      from public.refunds as refund
-      left join public.payments as payment
-        on payment.order_id = refund.order_id and payment.status in ('authorized', 'succeeded')
-      where refund.order_id = subject.id and refund.revision = intent.revision)
-  end
+begin
+  case intent.step
+    when 'charge' then
+      return jsonb_build_object(
+        'amount', subject.total, 'payment_method', subject.payment_method, 'capture', subject.capture,
+        'cancelling', subject.ending is not null or subject.status <> 'placed');
+    when 'ship' then
+      return jsonb_build_object(
+        'shipping_address', subject.shipping_address, 'items', private.order_lines(subject.id));
+    when 'capture' then
+      return (
+        select jsonb_build_object(
+          'amount', amount, 'payment_reference', reference, 'provider', provider)
+        from public.payments
+        where order_id = subject.id and status = 'authorized');
+    when 'refund' then
+      return (
+        select jsonb_build_object(
+          'amount', refund.amount, 'reason', refund.reason, 'payment_reference', payment.reference,
+          'payment_status', payment.status, 'provider', payment.provider)
+        from public.refunds as refund
+        left join public.payments as payment
+          on payment.order_id = refund.order_id and payment.status in ('authorized', 'succeeded')
+        where refund.order_id = subject.id and refund.revision = intent.revision);
+  end case;
+end
 $$;
 
 -- Writes the intent, with the key that every attempt will use. Null: nothing is due any more, or
@@ -98,11 +123,13 @@ end
 $$;
 
 create function private.order_of(message jsonb) returns uuid
-language sql immutable
+language plpgsql immutable
 set search_path = ''
 as $$
-  select case when message ->> 'order_id' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
-    then (message ->> 'order_id')::uuid end
+begin
+  return case when message ->> 'order_id' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+    then (message ->> 'order_id')::uuid end;
+end
 $$;
 
 create function engine.claim_orders(wanted integer default 100, looks_again numeric default 0)
@@ -110,6 +137,7 @@ returns setof jsonb
 language plpgsql
 security definer
 set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
   policy private.queues;
@@ -150,7 +178,6 @@ begin
           'message_id', read.msg_id, 'order_id', subject.id, 'number', subject.number,
           'step', intent.step, 'revision', intent.revision, 'key', intent.key, 'starts', intent.starts,
           'failures', intent.failures, 'reference', intent.reference,
-          'age_seconds', extract(epoch from clock_timestamp() - intent.created_at),
           'currency', subject.currency, 'traceparent', subject.traceparent)
           || private.step_details(subject, intent);
       end if;
@@ -162,14 +189,15 @@ $$;
 comment on function engine.claim_orders(integer, numeric) is
 'Take due messages of the queue under a lease, at most `wanted`, and write the intents of the steps that
 their orders need. looks_again: seconds for which the caller promises to claim again; wake-ups are spared.
-Each row: message_id, order_id, number, step, revision, key, starts, failures, reference, age_seconds,
+Each row: message_id, order_id, number, step, revision, key, starts, failures, reference,
 currency, traceparent; and by step
 charge: amount, payment_method, capture, cancelling (see that it never happens, or say that it has);
 ship: shipping_address, items;
 capture: amount, payment_reference, provider;
 refund: amount, reason, payment_reference, payment_status, provider.';
 
--- The step is over for now; false when another worker has started it since.
+-- The step is over for now; null when another worker has started it since, or this is said a second time.
+-- A start that came to any result has not killed its worker: it counts towards no limit of starts.
 create function private.end_step(result jsonb, new_state text, failed integer)
 returns private.order_steps
 language plpgsql
@@ -181,6 +209,7 @@ begin
   update private.order_steps
   set state = new_state,
     failures = failures + failed,
+    forgiven = forgiven + 1,
     leased_until = null,
     reference = coalesce(result #>> '{data,reference}', reference),
     last_error = coalesce(result ->> 'error', last_error),
@@ -190,7 +219,7 @@ begin
   where key = result ->> 'key'
     and order_id = (result ->> 'order_id')::uuid
     and starts = (result ->> 'starts')::integer
-    and state = 'started'
+    and state = 'started' and leased_until is not null
   returning * into intent;
   return intent;
 end
@@ -217,7 +246,7 @@ begin
   end if;
   if outcome = 'postponed' then
     perform pgmq.set_vt('orders', message,
-      greatest(1, least(3600, ceil((result ->> 'delay_seconds')::numeric)))::integer);
+      greatest(1, least(3600, ceil(coalesce((result ->> 'delay_seconds')::numeric, 5))))::integer);
     return 'retried';
   end if;
   select * into subject from public.orders where id = intent.order_id;
@@ -285,6 +314,7 @@ create function engine.finish_orders(results jsonb) returns setof jsonb
 language plpgsql
 security definer
 set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
   policy private.queues;
@@ -330,30 +360,33 @@ declare
   result jsonb;
   still_mine boolean;
   free uuid[];
+  ordered uuid;
 begin
   select * into policy from private.queues where name = 'orders';
   free := private.try_lock_orders(
     array(select (value ->> 'order_id')::uuid from jsonb_array_elements(results)));
   for result in select value from jsonb_array_elements(results)
   loop
+    ordered := result ->> 'order_id';
     update private.order_steps
     set leased_until = clock_timestamp() + policy.lease_seconds * interval '1 second'
     where key = result ->> 'key'
-      and order_id = any (free)
+      and order_id = ordered and order_id = any (free)
       and starts = (result ->> 'starts')::integer
-      and state = 'started';
+      and state = 'started' and leased_until is not null;
     still_mine := found;
     if still_mine then
       perform pgmq.set_vt('orders', (result ->> 'message_id')::bigint, policy.lease_seconds);
     end if;
     return next jsonb_build_object(
-      'message_id', result -> 'message_id', 'status', case when still_mine then 'renewed' else 'lost' end);
+      'message_id', result -> 'message_id', 'status', case
+        when still_mine then 'renewed' when ordered = any (free) then 'lost' else 'busy' end);
   end loop;
 end
 $$;
 comment on function engine.renew_orders(jsonb) is
 'Hold on to messages for another lease. results: [{message_id, order_id, step, key, starts}].
-Each row: message_id and status: renewed, lost.';
+Each row: message_id and status: renewed, lost, busy (somebody holds the order: ask again).';
 
 grant execute on function engine.claim_orders(integer, numeric), engine.finish_orders(jsonb),
 engine.renew_orders(jsonb)

@@ -67,6 +67,27 @@ $$;
 comment on function private.money_left(uuid) is
 'Minor units of an order that the shop holds, taken or only authorised.';
 
+create function private.refunds_due(ordered uuid) returns bigint
+language sql stable
+set search_path = ''
+as $$
+  select coalesce(sum(amount), 0)::bigint from public.refunds
+  where order_id = ordered and status = 'requested'
+$$;
+comment on function private.refunds_due(uuid) is 'Minor units of an order that are about to go back.';
+
+-- Something may be due that a message, which is gone by now, came too early for.
+create function private.look_again(ordered uuid) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  insert into private.outbox (type, subject)
+  values ('order.payment_changed', jsonb_build_object('order_id', ordered));
+  perform private.wake('orders');
+end
+$$;
+
 -- The end of a compensation: stock that is still reserved is free again.
 create function private.end_order(subject public.orders) returns void
 language plpgsql
@@ -94,14 +115,15 @@ set search_path = ''
 as $$
 declare
   held constant bigint := private.money_left(subject.id);
+  due constant bigint := private.refunds_due(subject.id);
 begin
   update public.orders
   set ending = ends_as, failure_code = code, failure_message = message
   where id = subject.id
   returning * into subject;
-  if held > 0 then
-    perform private.request_refund(subject, held, coalesce(code, ends_as::text));
-  else
+  if held > due then
+    perform private.request_refund(subject, held - due, coalesce(code, ends_as::text));
+  elsif held = 0 then
     perform private.end_order(subject);
   end if;
 end
@@ -134,7 +156,9 @@ begin
     perform private.record_payment(
       subject, data, case data ->> 'failure_code' when 'canceled' then 'canceled' else 'failed' end);
   end if;
-  if subject.ending is not null then
+  if subject.status <> 'placed' then
+    return;  -- it had ended, and no money came in after all
+  elsif subject.ending is not null then
     perform private.end_order(subject);
   else
     perform private.release_stock(subject.id);
@@ -144,12 +168,16 @@ begin
 end
 $$;
 
--- The bank asks the shopper something; meanwhile the stock stays reserved, but not for ever.
+-- The bank asks the shopper something; meanwhile the stock stays reserved, but not for ever. Who gave the
+-- order up while the charge was in flight, did so before there was something to cancel: now there is.
 create function private.charge_waiting(subject public.orders, data jsonb) returns void
 language plpgsql
 set search_path = ''
 as $$
 begin
+  if subject.ending is not null then
+    perform private.look_again(subject.id);
+  end if;
   if exists (
     select from public.payments where reference = data ->> 'reference' and status = 'requires_action'
   ) then
@@ -285,17 +313,19 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  if exists (select from public.orders where id = ordered and status = 'shipped' and ending is null)
-    and exists (select from public.shipments where order_id = ordered and delivered_at is not null)
-    and not exists (select from public.payments where order_id = ordered and status = 'authorized')
-    and not exists (
-      select
-      from public.order_events as event
-      join private.mail_templates as wanted on wanted.event_type = event.type
-      left join public.emails as mail on mail.event_id = event.id and mail.template = wanted.template
-      where event.order_id = ordered and (mail.id is null or mail.status in ('queued', 'claimed'))
-    )
+  if not exists (select from public.orders where id = ordered and status = 'shipped' and ending is null)
+    or not exists (select from public.shipments where order_id = ordered and delivered_at is not null)
+    or exists (select from public.payments where order_id = ordered and status = 'authorized')
   then
+    return;
+  end if;
+  if not exists (
+    select
+    from public.order_events as event
+    join private.mail_templates as wanted on wanted.event_type = event.type
+    left join public.emails as mail on mail.event_id = event.id and mail.template = wanted.template
+    where event.order_id = ordered and (mail.id is null or mail.status in ('queued', 'claimed'))
+  ) then
     perform private.move_order(ordered, 'completed');
   end if;
 end

@@ -57,7 +57,7 @@ declare
 begin
   insert into public.alarms (kind, subject, detail)
   values (raise_alarm.kind, raise_alarm.subject, raise_alarm.detail)
-  on conflict (kind, subject) where cleared_at is null do nothing
+  on conflict do nothing
   returning id into raised;
   if raised is not null and exists (select from private.shop where staff_email is not null) then
     insert into private.outbox (type, subject)
@@ -88,7 +88,7 @@ declare
 begin
   insert into private.dead_letters
     (queue, message_id, message, reason, cause, attempts, order_id, email_id, history)
-  values (queue, message_id, message, reason, cause, attempts, ordered, mail, history)
+  values (queue, message_id, coalesce(message, 'null'), reason, cause, attempts, ordered, mail, history)
   on conflict do nothing
   returning id into buried;
   perform pgmq.delete(queue, message_id);
@@ -237,7 +237,7 @@ begin
     where key = given_up.key;
     update public.orders
     set ending = 'cancelled', failure_code = 'given_up', failure_message = letter.cause
-    where id = subject.id;
+    where id = subject.id and status = 'placed';
   else
     update private.order_steps set state = 'failed' where key = given_up.key;
     perform private.compensate(subject, 'shipping_failed', 'given_up', letter.cause);

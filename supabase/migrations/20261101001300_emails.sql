@@ -50,7 +50,6 @@ create index emails_order_id_idx on public.emails (order_id);
 create index emails_event_id_idx on public.emails (event_id, template);
 create index emails_user_id_idx on public.emails (user_id);
 create index emails_alarm_id_idx on public.emails (alarm_id);
-create index emails_status_idx on public.emails (status) where status <> 'sent';
 create trigger touch before update on public.emails
 for each row execute function private.touch();
 
@@ -70,47 +69,99 @@ using ((select private.is_staff()));
 revoke all on public.emails from anon, authenticated, service_role;
 grant select on public.emails to authenticated, service_role;
 
--- The mail that a message asks for, made if it is not there yet. Null: the message asks for none.
-create function private.mail_of(message jsonb) returns public.emails
+create function private.is_wanted(wanted private.mail_templates, recipient_id uuid, address text)
+returns boolean
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+  wish public.preferences;
+begin
+  if wanted.preference is null then
+    return true;
+  end if;
+  select * into wish from public.preferences where user_id = recipient_id;
+  return case wanted.preference
+      when 'newsletter' then coalesce(wish.newsletter, false)
+      else coalesce(wish.notifications, true)
+    end
+    and not exists (select from private.bounced_addresses where bounced_addresses.address = lower(is_wanted.address));
+end
+$$;
+
+-- The mail that a message asks for, not written down yet. Without a recipient, it asks for none.
+create function private.draft_mail(message jsonb, template text) returns public.emails
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+  draft public.emails;
+begin
+  draft.template := template;
+  if template = 'welcome' then
+    select 'user-created-' || id, id, email into draft.event, draft.user_id, draft.recipient
+    from auth.users
+    where id = (message ->> 'user_id')::uuid;
+  elsif template = 'alarm' then
+    select 'alarm-' || alarms.id, alarms.id, staff_email into draft.event, draft.alarm_id, draft.recipient
+    from public.alarms, private.shop
+    where alarms.id = (message ->> 'alarm_id')::uuid;
+  else
+    select 'order-event-' || event.id, event.id, subject.id, subject.user_id, subject.email
+    into draft.event, draft.event_id, draft.order_id, draft.user_id, draft.recipient
+    from public.order_events as event
+    join public.orders as subject on subject.id = event.order_id
+    where event.id = (message ->> 'event_id')::bigint and event.type = message ->> 'type';
+  end if;
+  return draft;
+end
+$$;
+
+create function private.next_status(known text, wanted boolean) returns text
+language plpgsql immutable
+set search_path = ''
+as $$
+begin
+  return case known
+    when 'claimed' then 'unknown'  -- its sender died in between
+    when 'queued' then case when wanted then 'claimed' else 'unwanted' end
+    else known
+  end;
+end
+$$;
+
+-- Claims the mail that a message asks for. Only one whose status comes back as `claimed` may be sent:
+-- another was dealt with, or its sender died in between. Null: the message asks for none.
+create function private.claim_mail(message jsonb) returns public.emails
 language plpgsql
 set search_path = ''
 as $$
 declare
-  wanted private.mail_templates;
-  event public.order_events;
+  template private.mail_templates;
+  draft public.emails;
+  wanted boolean;
   mail public.emails;
 begin
   if message ->> 'type' = 'email.resend' then
-    select * into mail from public.emails where id = (message ->> 'email_id')::uuid;
+    update public.emails as known
+    set claims = known.claims + 1, status = private.next_status(known.status, true)
+    where id = (message ->> 'email_id')::uuid
+    returning * into mail;
     return mail;
   end if;
-  select * into wanted from private.mail_templates where event_type = message ->> 'type';
-  select * into event from public.order_events
-  where id = (message ->> 'event_id')::bigint and type = wanted.event_type;
-  insert into public.emails (event, event_id, order_id, user_id, alarm_id, template, recipient)
-  select source.*, wanted.template, recipient.address
-  from (
-    select 'order-event-' || event.id, event.id, event.order_id, event.user_id, null::uuid
-    where event.id is not null
-    union all
-    select 'user-created-' || id, null, null, id, null
-    from auth.users
-    where wanted.template = 'welcome' and id = (message ->> 'user_id')::uuid
-    union all
-    select 'alarm-' || id, null, null, null, id
-    from public.alarms
-    where wanted.template = 'alarm' and id = (message ->> 'alarm_id')::uuid
-  ) as source (event, event_id, order_id, user_id, alarm_id)
-  cross join lateral (
-    select email as address from public.orders where id = source.order_id
-    union all
-    select email from auth.users where wanted.template = 'welcome' and id = source.user_id
-    union all
-    select staff_email from private.shop where source.alarm_id is not null
-  ) as recipient
-  where recipient.address <> ''
+  select * into template from private.mail_templates where event_type = message ->> 'type';
+  draft := private.draft_mail(message, template.template);
+  if template.event_type is null or coalesce(draft.recipient, '') = '' then
+    return null;
+  end if;
+  wanted := private.is_wanted(template, draft.user_id, draft.recipient);
+  insert into public.emails as known
+    (event, event_id, order_id, user_id, alarm_id, template, recipient, status, claims)
+  values (
+    draft.event, draft.event_id, draft.order_id, draft.user_id, draft.alarm_id, draft.template,
+    draft.recipient, private.next_status('queued', wanted), 1)
   on conflict on constraint emails_event_template_recipient_resend_key do update
-  set event = excluded.event
+  set claims = known.claims + 1, status = private.next_status(known.status, wanted)
   returning * into mail;
   return mail;
 exception
@@ -119,30 +170,15 @@ exception
 end
 $$;
 
-create function private.is_wanted(mail public.emails) returns boolean
-language sql stable
-set search_path = ''
-as $$
-  select not exists (
-    select
-    from private.mail_templates as template
-    left join public.preferences as wish on wish.user_id = mail.user_id
-    where template.template = mail.template and (
-      template.preference = 'notifications' and not coalesce(wish.notifications, true)
-      or template.preference = 'newsletter' and not coalesce(wish.newsletter, false)
-      or template.preference is not null and exists (
-        select from private.bounced_addresses where address = lower(mail.recipient))
-    )
-  )
-$$;
-
 create function private.mail_details(mail public.emails) returns jsonb
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
-  select
-    jsonb_build_object('language', language, 'data', '{}'::jsonb)
-    || coalesce((
+declare
+  details constant jsonb := jsonb_build_object('language', (select language from private.shop), 'data', '{}'::jsonb);
+begin
+  if mail.event_id is not null then
+    return details || (
       select jsonb_build_object(
         'order_id', subject.id, 'number', subject.number, 'total', subject.total,
         'currency', subject.currency, 'placed_at', subject.created_at,
@@ -150,39 +186,16 @@ as $$
         'items', private.order_lines(subject.id), 'data', event.data)
       from public.orders as subject
       join public.order_events as event on event.id = mail.event_id
-      where subject.id = mail.order_id), '{}')
-    || coalesce((
-      select jsonb_build_object('data', jsonb_build_object('display_name', display_name))
-      from public.profiles
-      where user_id = mail.user_id and mail.template = 'welcome'), '{}')
-    || coalesce((
+      where subject.id = mail.order_id);
+  elsif mail.alarm_id is not null then
+    return details || (
       select jsonb_build_object('data', jsonb_build_object(
         'kind', kind, 'subject', subject, 'detail', detail, 'raised_at', raised_at))
       from public.alarms
-      where id = mail.alarm_id), '{}')
-  from private.shop
-$$;
-
--- Claims the mail. Only one whose status comes back as `claimed` may be sent: another was dealt with, or
--- its sender died in between.
-create function private.start_mail(wanted public.emails) returns public.emails
-language plpgsql
-set search_path = ''
-as $$
-declare
-  mail public.emails;
-begin
-  update public.emails
-  set claims = claims + 1,
-    status = case
-      when status = 'claimed' then 'unknown'
-      when status <> 'queued' then status
-      when private.is_wanted(wanted) then 'claimed'
-      else 'unwanted'
-    end
-  where id = wanted.id
-  returning * into mail;
-  return mail;
+      where id = mail.alarm_id);
+  end if;
+  return details || jsonb_build_object('data', jsonb_build_object('display_name', coalesce(
+    (select display_name from public.profiles where user_id = mail.user_id), '')));
 end
 $$;
 
@@ -191,6 +204,7 @@ returns setof jsonb
 language plpgsql
 security definer
 set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
   read pgmq.message_record;
@@ -198,12 +212,11 @@ declare
 begin
   for read in select * from private.take_messages('emails', wanted, looks_again)
   loop
-    mail := private.mail_of(read.message);
+    mail := private.claim_mail(read.message);
     if mail.id is null then
       perform private.bury('emails', read.msg_id, read.message, 'unknown_event',
         'No mail tells of this event.', read.read_ct);
     else
-      mail := private.start_mail(mail);
       return next jsonb_build_object(
         'message_id', read.msg_id, 'email_id', mail.id, 'claims', mail.claims, 'status', mail.status,
         'template', mail.template, 'recipient', mail.recipient, 'order_id', mail.order_id)
@@ -303,6 +316,7 @@ create function engine.finish_emails(results jsonb) returns setof jsonb
 language plpgsql
 security definer
 set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
   policy private.queues;
@@ -311,6 +325,11 @@ begin
   select * into policy from private.queues where name = 'emails';
   perform private.lock_orders(
     array(select (value ->> 'order_id')::uuid from jsonb_array_elements(results)));
+  -- Messages before their mails, as whoever reads the queue holds them.
+  perform from pgmq.q_emails
+  where msg_id in (select (value ->> 'message_id')::bigint from jsonb_array_elements(results))
+  order by msg_id
+  for update;
   begin
     return query select unnest(private.finish_mails(results, policy));
     return;

@@ -17,6 +17,9 @@ begin
     perform private.refuse(404, 'order_not_found', 'There is no such order.');
   end if;
   return subject;
+exception
+  when lock_not_available then
+    perform private.refuse(503, 'busy', 'This order is being worked on. Try again.');
 end
 $$;
 
@@ -127,8 +130,7 @@ as $$
 declare
   refundable constant bigint := coalesce(
     (select sum(captured - refunded) from public.payments where order_id = subject.id), 0)
-    - coalesce((select sum(amount) from public.refunds
-      where order_id = subject.id and status = 'requested'), 0);
+    - private.refunds_due(subject.id);
 begin
   if subject.ending is not null or subject.status not in ('paid', 'shipped', 'completed')
     or refundable <= 0
@@ -174,7 +176,7 @@ begin
     return known;
   end if;
   amount := private.check_refund(subject, amount);
-  if amount = private.money_left(wanted) then
+  if amount = private.money_left(wanted) - private.refunds_due(wanted) then
     if subject.status = 'paid' then
       update private.order_steps set state = 'failed'
       where order_id = wanted and step = 'ship' and state = 'waiting';
@@ -247,6 +249,10 @@ begin
   if letter.id is null then
     perform private.refuse(404, 'dead_letter_not_found', 'There is no such dead letter.');
   end if;
+  -- All at once and first, as everybody locks orders.
+  perform private.lock_orders(array(
+    select order_id from private.dead_letters
+    where queue = letter.queue and reason = letter.reason and resolution is null));
   for alike in
     select other.id
     from private.dead_letters as other
@@ -327,7 +333,7 @@ language sql set search_path = ''
 as $$ select private.ship_order(order_id, carrier, tracking_number) $$;
 comment on function public.ship_order(uuid, text, text) is
 'Staff: say that a paid order''s parcel was handed over. The same parcel twice is once.
-Refusals: staff_only, order_not_found, order_not_shippable, shipping_in_progress, invalid_shipment,
+Refusals: staff_only, order_not_found, busy, order_not_shippable, shipping_in_progress, invalid_shipment,
 tracking_number_used.';
 
 create function public.fail_shipping(order_id uuid, code text, message text) returns public.orders
@@ -335,14 +341,14 @@ language sql set search_path = ''
 as $$ select private.fail_shipping(order_id, code, message) $$;
 comment on function public.fail_shipping(uuid, text, text) is
 'Staff: say that a paid order cannot be shipped. code: out_of_stock or shipping_failed. Its money goes
-back, then its stock is free. Refusals: staff_only, order_not_found, order_not_shippable,
+back, then its stock is free. Refusals: staff_only, order_not_found, busy, order_not_shippable,
 shipping_in_progress, invalid_failure.';
 
 create function public.deliver_order(order_id uuid) returns public.orders
 language sql set search_path = ''
 as $$ select private.deliver_order(order_id) $$;
 comment on function public.deliver_order(uuid) is
-'Staff: say that the parcel has arrived. Refusals: staff_only, order_not_found, order_not_shipped.';
+'Staff: say that the parcel has arrived. Refusals: staff_only, order_not_found, busy, order_not_shipped.';
 
 create function public.refund_order(
   order_id uuid, reason text, idempotency_key uuid, amount bigint default null
@@ -352,7 +358,7 @@ as $$ select private.refund_order(order_id, amount, reason, idempotency_key) $$;
 comment on function public.refund_order(uuid, text, uuid, bigint) is
 'Staff: give money back. amount: minor units; null is all that is left, which ends the order as refunded,
 or as cancelled before it is shipped. The refund is done by the step `refund`; its row says how far it is.
-Refusals: staff_only, order_not_found, nothing_to_refund, invalid_amount, invalid_reason,
+Refusals: staff_only, order_not_found, busy, nothing_to_refund, invalid_amount, invalid_reason,
 invalid_idempotency_key, idempotency_key_reused, shipping_in_progress.';
 
 create function public.resend_email(email_id uuid) returns public.emails
@@ -438,4 +444,3 @@ begin
   end loop;
 end
 $$;
-grant select on private.dead_letters to authenticated, service_role;

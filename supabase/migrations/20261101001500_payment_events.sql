@@ -14,18 +14,6 @@ comment on table private.payment_events is
 create index payment_events_received_at_idx on private.payment_events (received_at);
 alter table private.payment_events enable row level security;
 
--- Money came in for an order that had ended, or had been given up: it goes back.
-create function private.return_late_payment(subject public.orders, payment jsonb) returns text
-language plpgsql
-set search_path = ''
-as $$
-begin
-  perform private.record_payment(subject, payment, 'succeeded');
-  perform private.request_refund(subject, subject.total, 'charged_too_late');
-  return 'refund_requested';
-end
-$$;
-
 -- What the news of a payment means for its order. A step in flight will find out by itself.
 create function private.apply_payment_news(subject public.orders, event jsonb) returns text
 language plpgsql
@@ -37,8 +25,12 @@ declare
 begin
   if exists (
     select from public.payments
-    where reference = payment ->> 'reference' and status in ('succeeded', 'canceled', 'failed')
-      and (payment ->> 'status' <> 'succeeded' or captured > 0 or amount = 0)
+    where reference = payment ->> 'reference'
+      and case payment ->> 'status'
+        when 'succeeded' then status = 'succeeded'
+        when 'authorized' then status in ('authorized', 'succeeded', 'canceled')
+        else status in ('succeeded', 'canceled', 'failed')
+      end
   ) then
     return 'known';
   end if;
@@ -47,12 +39,16 @@ begin
   if charge.key is null or payment ->> 'key' is distinct from charge.key then
     return 'foreign';
   elsif subject.status = 'placed' and coalesce(charge.leased_until < clock_timestamp(), true) then
-    insert into private.outbox (type, subject)
-    values ('order.payment_changed', jsonb_build_object('order_id', subject.id));
-    perform private.wake('orders');
+    perform private.look_again(subject.id);
     return 'looked_up';
-  elsif subject.status in ('cancelled', 'payment_failed') and payment ->> 'status' = 'succeeded' then
-    return private.return_late_payment(subject, payment);
+  elsif subject.status in ('cancelled', 'payment_failed')
+    and payment ->> 'status' in ('succeeded', 'authorized')
+  then
+    -- Not believed, but asked about: if money came in after the end, the step sends it back.
+    update private.order_steps set state = 'waiting', reference = payment ->> 'reference'
+    where key = charge.key and state in ('succeeded', 'failed');
+    perform private.look_again(subject.id);
+    return 'looked_up';
   end if;
   return 'in_progress';
 end
@@ -75,15 +71,16 @@ begin
   select * into subject from public.orders where id = private.order_of(event);
   if subject.id is null then
     return happened;
-  elsif event ->> 'type' = 'refund.failed' then
-    perform private.raise_alarm('refund_failed', 'order ' || subject.number, event -> 'refund');
-    happened := 'alarmed';
-  elsif event ->> 'type' = 'refund.updated' then
-    insert into private.outbox (type, subject)
-    select 'order.payment_changed', jsonb_build_object('order_id', subject.id)
-    from private.order_steps
-    where order_id = subject.id and step = 'refund' and state = 'waiting';
+  elsif event ->> 'type' in ('refund.updated', 'refund.failed') and exists (
+    select from private.order_steps
+    where order_id = subject.id and step = 'refund' and state = 'waiting'
+  ) then
+    perform private.look_again(subject.id);
     happened := 'looked_up';
+  elsif event ->> 'type' = 'refund.failed' then
+    perform private.raise_alarm(
+      'refund_failed', 'order ' || subject.number, coalesce(event -> 'refund', '{}'));
+    happened := 'alarmed';
   elsif event ? 'payment' then
     happened := private.apply_payment_news(subject, event);
   end if;
@@ -92,19 +89,46 @@ begin
 end
 $$;
 
+-- What an event says contradicts our books, or makes no sense: it is kept, and people look at it.
+create function private.doubt_payment_event(event jsonb, why text) returns text
+language plpgsql
+set search_path = ''
+as $$
+declare
+  called constant text := left(coalesce(event ->> 'id', ''), 255);
+begin
+  insert into private.payment_events (id, type, order_id, effect)
+  select called, coalesce(event ->> 'type', ''), private.order_of(event), 'alarmed'
+  where called <> ''
+  on conflict (id) do nothing;
+  perform private.raise_alarm(
+    'ledger', 'payment event ' || called, jsonb_build_object('error', why, 'order_id', event -> 'order_id'));
+  return 'alarmed';
+end
+$$;
+
 create function engine.receive_payment_events(events jsonb) returns setof jsonb
 language plpgsql
 security definer
 set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
   event jsonb;
+  happened text;
 begin
   perform private.lock_orders(
     array(select private.order_of(value) from jsonb_array_elements(events)));
   for event in select value from jsonb_array_elements(events)
   loop
-    return next jsonb_build_object('id', event -> 'id', 'effect', private.receive_payment_event(event));
+    -- One bad event must not undo its neighbours, nor come again for ever.
+    begin
+      happened := private.receive_payment_event(event);
+    exception
+      when data_exception or integrity_constraint_violation or raise_exception then
+        happened := private.doubt_payment_event(event, sqlerrm);
+    end;
+    return next jsonb_build_object('id', event -> 'id', 'effect', happened);
   end loop;
 end
 $$;
@@ -112,5 +136,5 @@ comment on function engine.receive_payment_events(jsonb) is
 'Verified events of the payment provider. events: [{id, type, order_id, payment?: {provider, reference,
 key, status, amount, currency}, refund?: {…}}].
 Each row: id and effect: repeated (nothing), ignored, foreign, known, in_progress, looked_up,
-refund_requested, alarmed.';
+alarmed.';
 grant execute on function engine.receive_payment_events(jsonb) to service_role;

@@ -34,6 +34,20 @@ $$;
 comment on function private.expire_reservations() is 'Gives up what shoppers did not confirm in time; how many.';
 select cron.schedule('orderbase-expire', '* * * * *', 'select private.expire_reservations()');
 
+-- A refund that waits for the bank: its news may have been lost, and nothing else would look at it again.
+create function private.look_at_waiting_refunds() returns void
+language sql
+set search_path = ''
+as $$
+  select private.look_again(order_id)
+  from private.order_steps
+  where step = 'refund' and state = 'waiting' and updated_at < clock_timestamp() - interval '1 hour'
+$$;
+comment on function private.look_at_waiting_refunds() is 'Has refunds that wait for an hour looked up.';
+select cron.schedule(
+  'orderbase-look-at-refunds', '7 * * * *', 'select private.look_at_waiting_refunds()'
+);
+
 create function private.check_queues() returns void
 language plpgsql
 set search_path = ''
@@ -133,6 +147,16 @@ $$;
 comment on function engine.ledger_differences() is
 'Contradictions between orders, payments and stock: {code, order_id or product_id, detail}; none is normal.';
 
+-- Whether the order's money still moves by itself: what differs from the provider then is no error.
+create function private.is_money_moving(subject public.orders) returns boolean
+language sql stable
+set search_path = ''
+as $$
+  select subject.status <> 'needs_attention' and (subject.ending is not null or exists (
+    select from private.order_steps
+    where order_id = subject.id and step <> 'ship' and state in ('started', 'waiting')))
+$$;
+
 create function engine.payment_books(after uuid default null, max_rows integer default 1000)
 returns setof jsonb
 language sql stable
@@ -142,9 +166,14 @@ as $$
   select jsonb_build_object(
     'id', payment.id, 'order_id', payment.order_id, 'number', subject.number, 'order_status', subject.status,
     'provider', payment.provider, 'reference', payment.reference, 'status', payment.status,
-    'currency', payment.currency, 'captured', payment.captured, 'refunded', payment.refunded,
-    'in_progress', subject.ending is not null or exists (
-      select from private.order_steps where order_id = subject.id and state in ('started', 'waiting')))
+    'amount', payment.amount, 'currency', payment.currency, 'captured', payment.captured,
+    'refunded', payment.refunded, 'created_at', payment.created_at, 'refunds', (
+      select coalesce(jsonb_agg(jsonb_build_object(
+        'reference', entry.reference, 'amount', entry.amount, 'created_at', entry.created_at)
+        order by entry.id), '[]')
+      from public.payment_entries as entry
+      where entry.payment_id = payment.id and entry.kind = 'refund'),
+    'in_progress', private.is_money_moving(subject))
   from public.payments as payment
   join public.orders as subject on subject.id = payment.order_id
   where payment.id > coalesce(after, '00000000-0000-0000-0000-000000000000')
@@ -153,7 +182,46 @@ as $$
 $$;
 comment on function engine.payment_books(uuid, integer) is
 'Payments by id, to compare with the provider''s: id, order_id, number, order_status, provider, reference,
-status, currency, captured, refunded, in_progress.';
+status, amount, currency, captured, refunded, created_at, refunds (reference, amount, created_at of each
+entry), in_progress: money still moves by itself.';
+
+create function engine.order_progress(order_ids uuid[]) returns setof jsonb
+language sql stable
+security definer
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'order_id', subject.id, 'number', subject.number, 'order_status', subject.status,
+    'in_progress', private.is_money_moving(subject))
+  from public.orders as subject
+  where subject.id = any (order_ids)
+$$;
+comment on function engine.order_progress(uuid[]) is
+'How far orders are: order_id, number, order_status, in_progress; those that do not exist are left out.';
+
+create function engine.report_reconciliation(days integer, report jsonb default null) returns setof jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  topic constant text := 'reconciliation';
+begin
+  if report is null then
+    update public.alarms set cleared_at = clock_timestamp()
+    where kind = 'ledger' and subject = topic and cleared_at is null
+      and (detail ->> 'days')::integer <= report_reconciliation.days;
+  else
+    perform private.raise_alarm('ledger', topic, '{}');
+    update public.alarms set detail = report || jsonb_build_object('days', days)
+    where kind = 'ledger' and subject = topic and cleared_at is null;
+  end if;
+  return;
+end
+$$;
+comment on function engine.report_reconciliation(integer, jsonb) is
+'What a comparison with the provider over so many days has found: raises the alarm about it, or with null
+clears that of a comparison over no more days. No rows.';
 
 create function engine.queue_policy(queue text) returns setof jsonb
 language sql stable
@@ -181,5 +249,6 @@ $$;
 comment on function engine.queue_depths() is 'For each queue: queue, active, length, oldest_seconds, dead_letters.';
 
 grant execute on function engine.ledger_differences(), engine.payment_books(uuid, integer),
+engine.order_progress(uuid[]), engine.report_reconciliation(integer, jsonb),
 engine.queue_policy(text), engine.queue_depths()
 to service_role;

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -17,6 +17,9 @@ from local_stack.postgres.server import migrated
 from local_stack.settings import Settings
 from tests.products import product_maker
 
+if TYPE_CHECKING:
+    from tests.database.line import Line
+
 Row = dict[str, Any]
 ADDRESS = {
     "name": "Test Person",
@@ -27,19 +30,30 @@ ADDRESS = {
 }
 
 
+_IDLE: list[psycopg.Connection[Row]] = []
+
+
 @pytest.fixture(scope="session")
 def database() -> Iterator[Settings]:
     """All migrations and the seed, on a PostgreSQL of its own."""
     with migrated() as settings:
         yield settings
+        while _IDLE:
+            _IDLE.pop().close()
 
 
-@pytest.fixture
-def owner(database: Settings) -> Iterator[psycopg.Connection[Row]]:
-    """A connection as `postgres`, the role that migrates; every statement commits."""
+@pytest.fixture(scope="session")
+def owners_connection(database: Settings) -> Iterator[psycopg.Connection[Row]]:
     url = database.database_url()
     with psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
         yield connection
+
+
+@pytest.fixture
+def owner(owners_connection: psycopg.Connection[Row]) -> psycopg.Connection[Row]:
+    """A connection as `postgres`, the role that migrates; every statement commits."""
+    owners_connection.execute("reset all")
+    return owners_connection
 
 
 class RefusedError(Exception):
@@ -63,13 +77,21 @@ class Caller:
 
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection[Row]]:
-        """A transaction with the caller's role and claims."""
-        with psycopg.connect(self.url, row_factory=dict_row) as connection:
-            connection.execute(
-                "select set_config('request.jwt.claims', %s, true)", (json.dumps(self.claims),)
-            )
-            connection.execute(sql.SQL("set local role {}").format(sql.Identifier(self.role)))
-            yield connection
+        """A transaction with the caller's role and claims, on a connection that is used again."""
+        try:
+            connection = _IDLE.pop()
+        except IndexError:
+            connection = psycopg.connect(self.url, autocommit=True, row_factory=dict_row)
+        try:
+            with connection.transaction():
+                connection.execute(
+                    "select set_config('request.jwt.claims', %s, true),"
+                    " set_config('role', %s, true)",
+                    (json.dumps(self.claims), self.role),
+                )
+                yield connection
+        finally:
+            _IDLE.append(connection)
 
     def query(self, text: str, *arguments: object) -> list[Row]:
         """Rows of a statement."""
@@ -114,18 +136,25 @@ class Caller:
         return uuid.UUID(self.claims["sub"])
 
 
+@pytest.fixture(scope="session")
+def auth_admin(database: Settings) -> Iterator[psycopg.Connection[Row]]:
+    """Supabase Auth, which makes users; every statement commits."""
+    url = database.database_url("supabase_auth_admin")
+    with psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
+        yield connection
+
+
 @pytest.fixture
-def new_user(database: Settings, owner: psycopg.Connection[Row]) -> Callable[..., Caller]:
+def new_user(database: Settings, auth_admin: psycopg.Connection[Row]) -> Callable[..., Caller]:
     """Makes users: `new_user()`, `new_user(role="staff")`, `new_user(email=None)` for a guest."""
 
     def make(role: str | None = None, email: str | None = "") -> Caller:
         user_id = uuid.uuid4()
         address = f"{user_id}@example.com" if email == "" else email
-        with psycopg.connect(database.database_url("supabase_auth_admin")) as connection:
-            connection.execute(
-                "insert into auth.users (id, email, is_anonymous) values (%s, %s, %s)",
-                (user_id, address, address is None),
-            )
+        auth_admin.execute(
+            "insert into auth.users (id, email, is_anonymous) values (%s, %s, %s)",
+            (user_id, address, address is None),
+        )
         metadata = {"role": role} if role else {}
         claims = {"sub": str(user_id), "role": "authenticated", "app_metadata": metadata}
         return Caller(database.database_url(), "authenticated", claims)
@@ -151,28 +180,50 @@ def new_product(database: Settings) -> Callable[..., str]:
     return product_maker(database)
 
 
+_AFRESH = """
+select pgmq.purge_queue(name) from private.queues;
+delete from private.outbox;
+delete from private.drains;
+delete from net.http_request_queue;
+update private.dead_letters set resolution = 'given_up', resolved_at = clock_timestamp()
+where resolution is null;
+update public.alarms set cleared_at = clock_timestamp() where cleared_at is null;
+update private.shop set language = default, staff_email = default, capture = default,
+  time_to_confirm = default;
+"""
+
+
 @pytest.fixture(autouse=True)
-def balanced_books(database: Settings) -> Iterator[None]:
-    """After every test, each ledger sums to its balances."""
+def afresh(owner: psycopg.Connection[Row]) -> None:
+    """Each test sees only its own messages, dead letters and alarms, in a shop with no wishes."""
+    owner.execute(_AFRESH.encode())
+
+
+@pytest.fixture(scope="session")
+def functions_connection(database: Settings) -> Iterator[psycopg.Connection[Row]]:
+    """As the functions call the database; every statement commits."""
+    from tests.database.line import connected  # noqa: PLC0415 - it needs what is above
+
+    with connected(database.database_url(), "service_role", {"role": "service_role"}) as functions:
+        yield functions
+
+
+@pytest.fixture
+def line(
+    owner: psycopg.Connection[Row],
+    functions_connection: psycopg.Connection[Row],
+    shopper: Caller,
+    new_user: Callable[..., Caller],
+    new_product: Callable[..., str],
+) -> "Line":
+    """All who take part in an order."""
+    from tests.database.line import Line  # noqa: PLC0415 - it needs what is above
+
+    return Line(owner, functions_connection, shopper, new_user(role="staff"), new_product)
+
+
+@pytest.fixture(autouse=True)
+def balanced_books(owner: psycopg.Connection[Row], afresh: None) -> Iterator[None]:
+    """After every test, each ledger sums to its balances, and fits the orders."""
     yield
-    with psycopg.connect(database.database_url(), row_factory=dict_row) as connection:
-        wrong = connection.execute(
-            """
-            select stock.product_id from public.inventory as stock
-            left join public.stock_movements as moved using (product_id)
-            group by stock.product_id
-            having stock.on_hand <> coalesce(sum(moved.on_hand_change), 0)
-              or stock.reserved <> coalesce(sum(moved.reserved_change), 0)
-            """
-        ).fetchall()
-        assert wrong == []
-        wrong = connection.execute(
-            """
-            select payment.id from public.payments as payment
-            left join public.payment_entries as entry on entry.payment_id = payment.id
-            group by payment.id
-            having payment.captured <> coalesce(sum(entry.amount) filter (where kind = 'charge'), 0)
-              or payment.refunded <> coalesce(sum(entry.amount) filter (where kind = 'refund'), 0)
-            """
-        ).fetchall()
-        assert wrong == []
+    assert owner.execute("select engine.ledger_differences()").fetchall() == []

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 
 from tests.database.conftest import Caller, Row
-from tests.database.test_place_order import lines
+from tests.database.line import lines
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import json
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -5,21 +6,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from local_stack.settings import Settings
 from tests.database.conftest import ADDRESS, Caller, RefusedError, Row
-
-
-def lines(product: object, quantity: object = 1) -> list[Row]:
-    return [{"product_id": product, "quantity": quantity}]
-
-
-def stock_of(owner: psycopg.Connection[Row], product: str) -> tuple[int, int]:
-    row = owner.execute(
-        "select on_hand, reserved from public.inventory where product_id = %s", (product,)
-    ).fetchone()
-    assert row
-    return row["on_hand"], row["reserved"]
+from tests.database.line import Line, lines, stock_of
 
 
 def test_an_order_reserves_stock_freezes_prices_and_queues_its_work(
@@ -34,9 +25,9 @@ def test_an_order_reserves_stock_freezes_prices_and_queues_its_work(
     items = shopper.query("select * from public.order_items where order_id = %s", order["id"])
     assert sorted((item["unit_price"], item["quantity"]) for item in items) == [(800, 1), (1200, 3)]
     queued = owner.execute(
-        "select message from pgmq.q_orders where message ->> 'order_id' = %s", (str(order["id"]),)
+        "select type from private.outbox where subject ->> 'order_id' = %s", (str(order["id"]),)
     ).fetchall()
-    assert [row["message"]["type"] for row in queued] == ["order.placed"]
+    assert queued == [{"type": "order.placed"}]
 
 
 BAD_ITEMS: list[tuple[object, str]] = [
@@ -58,8 +49,6 @@ BAD_ITEMS: list[tuple[object, str]] = [
 
 @pytest.mark.parametrize(("items", "code"), BAD_ITEMS)
 def test_a_bad_basket_is_refused_with_its_code(shopper: Caller, items: object, code: str) -> None:
-    from psycopg.types.json import Jsonb  # noqa: PLC0415 - a bare text must stay JSON
-
     with pytest.raises(RefusedError) as refused:
         shopper.place(Jsonb(items))
     assert (refused.value.status, refused.value.code) == (422, code)
@@ -311,3 +300,41 @@ def test_receiving_goods_and_placing_orders_never_wait_for_each_other_for_ever(
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(80)))
+
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (TRACE, TRACE),
+        ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\n", None),
+        ("nonsense", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_an_order_and_its_events_carry_the_trace_of_the_call(
+    line: Line, sent: str | None, kept: str | None
+) -> None:
+    headers = json.dumps({"traceparent": sent} if sent is not None else {})
+    product = line.new_product()
+    with line.shopper.connection() as connection:
+        connection.execute("select set_config('request.headers', %s, true)", (headers,))
+        [order] = connection.execute(
+            "select * from public.place_order(%s, %s, 'pm_card_visa', gen_random_uuid())",
+            (Jsonb(lines(product)), Jsonb(ADDRESS)),
+        ).fetchall()
+    assert order["traceparent"] == kept
+    [job] = line.step()
+    assert job["traceparent"] == kept
+    line.drain()
+    events = line.rows(
+        "select traceparent from public.order_events where order_id = %s", order["id"]
+    )
+    assert [event["traceparent"] for event in events] == [kept] * 3
+
+
+def test_an_order_placed_without_any_headers_has_no_trace(line: Line) -> None:
+    assert line.place()["traceparent"] is None

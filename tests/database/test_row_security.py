@@ -5,16 +5,22 @@ import pytest
 
 from local_stack.settings import Settings
 from tests.database.conftest import Caller, Row
-from tests.database.test_place_order import lines
+from tests.database.line import Line, asks_the_shopper, lines, unshippable
 
 # Who reads what: everyone, their own and staff all, or staff alone.
 PUBLIC = {"products", "product_prices", "product_images", "inventory"}
 OWN = {
-    "orders", "order_items", "order_events", "payments", "shipments", "profiles", "preferences",
+    "orders", "order_items", "order_events", "payments", "refunds", "shipments", "profiles",
+    "preferences",
 }  # fmt: skip
-STAFF = {"stock_movements", "payment_entries", "emails"}
+STAFF = {"stock_movements", "payment_entries", "emails", "alarms"}
 
-COLUMN = {"inventory": "product_id", "product_prices": "price", "order_items": "name"}
+COLUMN = {
+    "inventory": "product_id",
+    "product_prices": "price",
+    "order_items": "name",
+    "alarms": "cleared_at",
+}
 
 
 def anonymous(database: Settings) -> Caller:
@@ -36,6 +42,7 @@ def test_nobody_reads_anothers_rows(
     database: Settings, new_user: Callable[..., Caller], new_product: Callable[..., str]
 ) -> None:
     alice, bob, staff = new_user(), new_user(), new_user(role="staff")
+    [before] = staff.query("select public.order_feed_head() as head")
     order = alice.place(lines(new_product()))
     for table in sorted(OWN):
         assert bob.query(f"select 1 from public.{table} where user_id <> %s", bob.id) == []
@@ -46,7 +53,7 @@ def test_nobody_reads_anothers_rows(
     assert len(staff.query("select 1 from public.orders where id = %s", order["id"])) == 1
     assert bob.query("select * from public.order_feed()") == []
     assert staff.query(
-        "select 1 from public.order_feed(null, 1000) where order_id = %s", order["id"]
+        "select 1 from public.order_feed(%s) where order_id = %s", before["head"], order["id"]
     )
     for table in sorted(STAFF):
         assert alice.query(f"select 1 from public.{table}") == []
@@ -109,3 +116,33 @@ def test_nothing_tells_of_a_product_that_is_not_on_sale(
     assert [len(anonymous(database).query(query, product)) for query in seen] == [1, 1]
     owner.execute("update public.products set active = false where id = %s", (product,))
     assert [len(anonymous(database).query(query, product)) for query in seen] == [0, 0]
+
+
+def test_shoppers_read_all_of_their_order_and_nobody_elses(
+    line: Line, database: Settings, new_user: Callable[..., Caller]
+) -> None:
+    """Money that goes back, a parcel, and the secret by which a payment is confirmed."""
+    order, shipped, waiting = line.paid(), line.place(), None
+    line.step(ship=unshippable)
+    line.step()
+    waiting = line.place()
+    line.step(charge=asks_the_shopper)
+    assert line.status(shipped) == "shipped"
+    line.rows("select private.raise_alarm('ledger', 'row security')")
+    orders = [str(row["id"]) for row in (order, shipped, waiting)]
+    queries = {
+        "refunds": "select amount from public.refunds where order_id = any (%s)",
+        "shipments": "select carrier from public.shipments where order_id = any (%s)",
+        "payments": "select client_secret from public.payments where order_id = any (%s)"
+        " and client_secret is not null",
+    }
+    for query in queries.values():
+        assert len(line.shopper.query(query, orders)) == 1
+        assert line.shopper.query(query, orders) == line.staff.query(query, orders)
+        assert new_user().query(query, orders) == []
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            anonymous(database).query(query, orders)
+    for query in ("select 1 from public.alarms", "select 1 from public.emails"):
+        assert line.shopper.query(query) == []
+    assert line.staff.query("select 1 from public.alarms where subject = 'row security'")
+    assert line.staff.query("select * from public.dead_letters()") == []
