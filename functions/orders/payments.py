@@ -20,6 +20,7 @@ KEY_NAME = "idempotency_key"
 """The metadata by which an effect is found again, years after Stripe has forgotten its key."""
 
 _FORESTALLED = "forestalled"
+_ALREADY_REFUNDED = "charge_already_refunded"
 
 
 class Payments:
@@ -145,15 +146,32 @@ class Payments:
 
     async def _refund(self, job: Job) -> Outcome:
         earlier = await self._known_refund(job) if job["starts"] > 1 else None
-        return of_refund(earlier or await self._create_refund(job), job["currency"])
+        try:
+            made = earlier or await self._create_refund(job)
+        except stripe.InvalidRequestError as error:
+            by_hand = await self._refund_by_hand(job) if error.code == _ALREADY_REFUNDED else None
+            if by_hand is None:
+                raise
+            made = by_hand
+        return of_refund(made, job["currency"])
 
     async def _known_refund(self, job: Job) -> Refund | None:
         if job["reference"]:
             return await self._stripe.v1.refunds.retrieve_async(job["reference"])
+        made = await self._refunds_of(job)
+        return next((one for one in made if _key_of(one) == job["key"]), None)
+
+    async def _refund_by_hand(self, job: Job) -> Refund | None:
+        """Somebody gave back just this at the provider's dashboard: that is what was asked for."""
+        amount = job["amount"] * factor(job["currency"])
+        made = await self._refunds_of(job)
+        return next((one for one in made if not _key_of(one) and one.amount == amount), None)
+
+    async def _refunds_of(self, job: Job) -> list[Refund]:
         made = await self._stripe.v1.refunds.list_async(
             {"payment_intent": job["payment_reference"], "limit": 100}
         )
-        return next((one for one in made.data if _key_of(one) == job["key"]), None)
+        return made.data
 
     async def _create_refund(self, job: Job) -> Refund:
         return await self._stripe.v1.refunds.create_async(

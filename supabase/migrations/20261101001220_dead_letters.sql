@@ -59,7 +59,10 @@ begin
   values (raise_alarm.kind, raise_alarm.subject, raise_alarm.detail)
   on conflict do nothing
   returning id into raised;
-  if raised is not null and exists (select from private.shop where staff_email is not null) then
+  -- A mail that cannot be sent raises an alarm, but no other mail.
+  if raised is not null and detail ->> 'queue' is distinct from 'emails'
+    and exists (select from private.shop where staff_email is not null)
+  then
     insert into private.outbox (type, subject)
     values ('alarm.raised', jsonb_build_object('alarm_id', raised));
     perform private.wake('emails');
@@ -183,7 +186,34 @@ begin
 end
 $$;
 
--- Definer: writes what staff may only ask for. Counters start afresh, the key of the effect stays.
+-- Counters start afresh, the key of the effect stays. Only what the provider has refused for good is asked
+-- for anew, under a new key: the old one would bring the old answer.
+create function private.retry_step(letter private.dead_letters) returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  subject public.orders;
+  refused public.refunds;
+begin
+  if letter.reason = 'refund_refused' then
+    update private.order_steps set state = 'failed' where key = letter.step_key;
+    update public.refunds set status = 'failed'
+    where order_id = letter.order_id and status = 'requested'
+      and private.step_key(order_id, 'refund', revision) = letter.step_key
+    returning * into refused;
+    subject := private.resume_order(letter.order_id);
+    perform private.request_refund(subject, refused.amount, refused.reason);
+    return;
+  end if;
+  update private.order_steps
+  set state = 'started', failures = 0, forgiven = starts, leased_until = null
+  where key = letter.step_key and state = 'dead';
+  perform private.resume_order(letter.order_id);
+end
+$$;
+
+-- Definer: writes what staff may only ask for.
 create function private.retry_dead_letter(wanted bigint) returns private.dead_letters
 language plpgsql
 security definer
@@ -201,10 +231,7 @@ begin
   end if;
   perform private.resolve_dead_letter(letter, 'retried');
   if letter.step_key is not null then
-    update private.order_steps
-    set state = 'started', failures = 0, forgiven = starts, leased_until = null
-    where key = letter.step_key and state = 'dead';
-    perform private.resume_order(letter.order_id);
+    perform private.retry_step(letter);
   else
     update public.emails set status = 'queued', failures = 0
     where id = letter.email_id and status = 'failed';

@@ -281,12 +281,13 @@ begin
     values (lower(mail.recipient), coalesce(mail.error, outcome))
     on conflict (address) do update set error = excluded.error, bounced_at = now();
   end if;
-  perform private.complete_if_done(mail.order_id);
   return 'finished';
 end
 $$;
 
-create function private.finish_mails(results jsonb, policy private.queues) returns jsonb[]
+-- shipped: the orders that may be complete now; the caller has locked them.
+create function private.finish_mails(results jsonb, policy private.queues, shipped uuid[])
+returns jsonb[]
 language plpgsql
 set search_path = ''
 as $$
@@ -307,6 +308,9 @@ begin
   if cardinality(settled) > 0 then
     perform pgmq.delete('emails', settled);
   end if;
+  perform private.complete_if_done(ordered)
+  from (select distinct (value ->> 'order_id')::uuid as ordered from jsonb_array_elements(results)) as told
+  where ordered = any (shipped);
   return replies;
 end
 $$;
@@ -320,18 +324,22 @@ set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
   policy private.queues;
+  -- Only a shipped order can be completed by its last mail, and the mail that says so is one of them.
+  shipped constant uuid[] := array(
+    select id from public.orders
+    where id = any (array(select (value ->> 'order_id')::uuid from jsonb_array_elements(results)))
+      and status = 'shipped');
   result jsonb;
 begin
   select * into policy from private.queues where name = 'emails';
-  perform private.lock_orders(
-    array(select (value ->> 'order_id')::uuid from jsonb_array_elements(results)));
+  perform private.lock_orders(shipped);
   -- Messages before their mails, as whoever reads the queue holds them.
   perform from pgmq.q_emails
   where msg_id in (select (value ->> 'message_id')::bigint from jsonb_array_elements(results))
   order by msg_id
   for update;
   begin
-    return query select unnest(private.finish_mails(results, policy));
+    return query select unnest(private.finish_mails(results, policy, shipped));
     return;
   exception
     when others then null;
@@ -339,7 +347,7 @@ begin
   for result in select value from jsonb_array_elements(results)
   loop
     begin
-      return query select unnest(private.finish_mails(jsonb_build_array(result), policy));
+      return query select unnest(private.finish_mails(jsonb_build_array(result), policy, shipped));
     exception
       when others then
         return next jsonb_build_object(

@@ -14,7 +14,8 @@ comment on table private.payment_events is
 create index payment_events_received_at_idx on private.payment_events (received_at);
 alter table private.payment_events enable row level security;
 
--- What the news of a payment means for its order. A step in flight will find out by itself.
+-- What the news of a payment means for its order. A step in flight will find out by itself. No order is
+-- locked for this: nothing is decided here, the order's step only looks at the provider.
 create function private.apply_payment_news(subject public.orders, event jsonb) returns text
 language plpgsql
 set search_path = ''
@@ -117,8 +118,6 @@ declare
   event jsonb;
   happened text;
 begin
-  perform private.lock_orders(
-    array(select private.order_of(value) from jsonb_array_elements(events)));
   for event in select value from jsonb_array_elements(events)
   loop
     -- One bad event must not undo its neighbours, nor come again for ever.

@@ -194,8 +194,14 @@ class Line:
     # Time.
 
     def come_due(self, queue: str = "orders") -> None:
-        """Every message of the queue is due: leases ran out, pauses are over."""
-        self.rows(f"update pgmq.q_{queue} set vt = clock_timestamp()")
+        """Every message of the queue is due: leases ran out, pauses are over.
+
+        But for one that somebody is reading or removing just now: nobody waits for anybody here.
+        """
+        self.rows(
+            f"update pgmq.q_{queue} set vt = clock_timestamp() where msg_id in"
+            f" (select msg_id from pgmq.q_{queue} for update skip locked)"
+        )
 
     def expire_leases(self) -> None:
         """Workers have died, and their leases ran out."""

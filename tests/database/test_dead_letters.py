@@ -114,7 +114,9 @@ def test_a_refund_that_is_refused_is_one_dead_letter_with_its_cause(line: Line) 
     assert line.status(order) == "needs_attention"
     assert [row["id"] for row in line.letters()] == [letter["id"]]
     retry(line, letter)
-    line.drain(refund=refunded)
+    [job] = line.claim()
+    assert job["key"] != letter["step_key"], "the old key would bring the old answer"
+    assert line.finish(refunded(job)) == ["finished"]
     assert (line.status(order), line.money(order)) == ("cancelled", (1000, 1000))
 
 

@@ -87,16 +87,26 @@ async def test_a_refund_that_never_reached_stripe_is_made(
     assert await double.balance() == 0
 
 
-async def test_what_was_given_back_at_the_dashboard_is_a_matter_for_people(
+async def test_what_was_given_back_at_the_dashboard_is_not_given_back_again(
+    double: Stripe, payments: Payments, charged: Outcome
+) -> None:
+    await at_the_dashboard(double, "refunds", payment_intent=charged.data["reference"])
+    [by_hand] = await double.ledger("refunds")
+    for starts in (1, 2):
+        outcome = await payments.refund(refund_job(charged, starts=starts))
+        assert (outcome.status, outcome.data["reference"]) == ("succeeded", by_hand["id"])
+    assert len(await double.ledger("refunds")) == 1
+
+
+async def test_another_sum_that_was_given_back_at_the_dashboard_is_a_matter_for_people(
     double: Stripe, payments: Payments, charged: Outcome
 ) -> None:
     await at_the_dashboard(double, "refunds", payment_intent=charged.data["reference"])
     for starts in (1, 2):
-        outcome = await payments.refund(refund_job(charged, starts=starts))
+        outcome = await payments.refund(refund_job(charged, amount=1, starts=starts))
         assert (outcome.status, outcome.trouble) == ("failed", False)
         assert outcome.data["failure_code"] == "charge_already_refunded"
         assert outcome.data["failure_message"]
-    assert len(await double.ledger("refunds")) == 1
 
 
 async def test_more_than_is_left_is_not_given_back(
