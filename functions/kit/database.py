@@ -78,7 +78,11 @@ async def _rows(response: aiohttp.ClientResponse) -> list[Row]:
         raise DatabaseUnavailable(f"status {response.status}")
     body = await response.json(content_type=None)
     if response.status >= 300:
-        raise DatabaseRefused(response.status, body.get("code") if isinstance(body, dict) else None)
+        code = body.get("code") if isinstance(body, dict) else None
+        if code == "":
+            # What PostgREST answers, with status 400, when Postgres crashes during the call.
+            raise DatabaseUnavailable(f"status {response.status} without a code")
+        raise DatabaseRefused(response.status, code)
     if not isinstance(body, list):
         raise DatabaseUnavailable("the answer is not a list of rows")
     return body

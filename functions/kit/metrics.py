@@ -27,6 +27,9 @@ _EFFECT_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60)
 JOBS = Counter(
     "orderbase_jobs", "Jobs done, by what became of them.", ("queue", "outcome"), registry=REGISTRY
 )
+DRAINING = Gauge(
+    "orderbase_draining", "1 while a worker looks at its queue.", ("queue",), registry=REGISTRY
+)
 JOBS_IN_FLIGHT = Gauge(
     "orderbase_jobs_in_flight", "Jobs claimed and not yet finished.", ("queue",), registry=REGISTRY
 )

@@ -13,7 +13,13 @@ from typing import TypeVar
 
 from functions.kit.database import DatabaseError, DatabaseRefused
 from functions.kit.hooks import Hooks
-from functions.kit.metrics import CLAIM_SECONDS, EFFECT_SECONDS, JOBS, JOBS_IN_FLIGHT
+from functions.kit.metrics import (
+    CLAIM_SECONDS,
+    DRAINING,
+    EFFECT_SECONDS,
+    JOBS,
+    JOBS_IN_FLIGHT,
+)
 from functions.kit.queue import Job, Outcome, Policy, Queue
 from functions.kit.recorder import Recorder
 
@@ -95,11 +101,13 @@ class Worker:
             asyncio.create_task(self._recorder.run(self._stirred.set)),
             asyncio.create_task(self._renew_leases()),
         ]
+        DRAINING.labels(self.queue.name).set(1)
         try:
             while self._woken and not self._stopping:
                 await self._work_off()
                 await self._until_idle()
         finally:
+            DRAINING.labels(self.queue.name).set(0)
             for helper in helpers:
                 helper.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)

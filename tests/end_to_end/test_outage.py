@@ -1,6 +1,7 @@
 """The functions are gone while orders come in: the sweeper alone must finish every order."""
 
 import asyncio
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -28,6 +29,7 @@ from tests.products import product_maker
 from tests.waiting import until
 
 ORDERS = 50
+QUEUES = ("orders", "emails")
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +92,7 @@ async def test_orders_whose_wake_ups_are_lost_are_swept_up(
     product = product_maker(settings)(stock=5)
     functions = start_functions(settings)
     try:
-        await until(lambda: answers(settings.functions_url))
+        await until(lambda: asleep(settings))
         redirect_wake_ups(settings, "http://127.0.0.1:9")
         for _ in range(5):
             await place(customer, product)
@@ -112,10 +114,16 @@ def redirect_wake_ups(settings: Settings, address: str) -> None:
         connection.execute("select private.set_secret('functions_url', %s)", (address,))
 
 
-async def answers(address: str) -> bool:
+async def asleep(settings: Settings) -> bool:
+    """Whether the functions run, and all their workers have found nothing more to do and left."""
+    headers = {"Authorization": f"Bearer {settings.keys.metrics_token}"}
     try:
-        async with aiohttp.ClientSession() as session, session.get(f"{address}/health") as answer:
-            return answer.ok
+        async with (
+            aiohttp.ClientSession(headers=headers) as session,
+            session.get(f"{settings.functions_url}/metrics") as answer,
+        ):
+            shown = re.findall(r"^orderbase_draining{.*} (.*)$", await answer.text(), re.MULTILINE)
+            return shown == ["0.0"] * len(QUEUES)
     except aiohttp.ClientError:
         return False
 

@@ -74,3 +74,18 @@ async def test_nonsense_is_unavailability(engine: Engine, body: str) -> None:
         async with Database.connect(engine.settings()) as database:
             with pytest.raises(DatabaseUnavailable):
                 await database.call("claim_orders", {})
+
+
+async def test_a_crash_of_postgres_during_the_call_is_unavailability(engine: Engine) -> None:
+    """PostgREST answers 400 then, with an empty code: nothing is wrong with the call."""
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.json_response({"code": "", "message": ""}, status=400)
+
+    app = web.Application()
+    app.router.add_post("/rest/v1/rpc/{verb}", answer)
+    async with TestServer(app) as server:
+        engine.url = str(server.make_url("/"))
+        async with Database.connect(engine.settings()) as database:
+            with pytest.raises(DatabaseUnavailable):
+                await database.call("claim_orders", {})

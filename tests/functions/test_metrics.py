@@ -22,6 +22,7 @@ TOKEN = "token-0123456789-ä"  # noqa: S105 - of a test
 Client = aiohttp.ClientSession
 LABELS = {
     "orderbase_jobs": {"queue", "outcome"},
+    "orderbase_draining": {"queue"},
     "orderbase_jobs_in_flight": {"queue"},
     "orderbase_effect_seconds": {"queue", "step"},
     "orderbase_claim_seconds": {"queue"},

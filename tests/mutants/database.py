@@ -46,14 +46,6 @@ DATABASE = (
         "tests/database/test_leases.py::test_a_late_result_and_a_new_claim_never_wait_for_each_other_for_ever",
     ),
     Mutant(
-        "messages after mails",
-        "Whoever finishes mails locks messages first, as whoever claims them",
-        _MIGRATIONS + "1300_emails.sql",
-        "  order by msg_id\n  for update;",
-        "  ;",
-        "tests/database/test_leases.py::test_a_late_mail_result_and_a_new_claim_never_wait_for_each_other_for_ever",
-    ),
-    Mutant(
         "mails hold orders",
         "A mail that refers to an order does not hold it",
         _MIGRATIONS + "0900_order_states.sql",

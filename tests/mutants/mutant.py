@@ -54,9 +54,10 @@ class Mutant:
                 timeout=_SECONDS,
                 check=False,
             )
-        # Another exit code than 1 tells of a broken run, not of a failed test.
-        broken = " error" in result.stdout.rpartition("\n")[0].rpartition("\n")[2]
-        return result.returncode == _TESTS_FAILED and not broken, result.stdout + result.stderr
+        # Errors alone, without a failed test, tell of a broken run.
+        summary = result.stdout.rstrip().rpartition("\n")[2]
+        caught = result.returncode == _TESTS_FAILED and " failed" in summary
+        return caught, result.stdout + result.stderr
 
 
 @contextmanager
