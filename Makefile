@@ -6,7 +6,7 @@ RUN := $(BIN)/python -m local_stack
 IF_SET_UP = @test -x $(BIN)/python || { echo "orderbase: nothing is set up yet. Start the shop: make up."; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock up down status logs reset env demo test mutants check fix types bench
+.PHONY: help setup lock up down status logs reset env demo test chaos mutants check fix types bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,10 @@ demo: ## Place an order on the running shop and watch it live
 
 test: setup ## Run every test
 	@$(BIN)/python -m pytest
+
+chaos: setup ## Break a shop at length: CHAOS_SEED, CHAOS_ROUNDS, CHAOS_KILLS, CHAOS_ORDERS
+	@CHAOS_SEED=$${CHAOS_SEED:-$$(date +%s)} CHAOS_ROUNDS=$${CHAOS_ROUNDS:-5} CHAOS_KILLS=$${CHAOS_KILLS:-1000} \
+		CHAOS_ORDERS=$${CHAOS_ORDERS:-5000} $(BIN)/python -m pytest tests/chaos/test_chaos.py
 
 mutants: setup ## Switch each defence off and see its test fail
 	@$(BIN)/python -m tests.mutants

@@ -16,6 +16,8 @@ from functions.kit.queue import Job, Outcome, Queue
 from functions.kit.worker import Effect, Worker
 
 _NAME = "emails"
+_AT_ONCE = 10
+"""Mails are quick, and those in hand are the ones whose fate nobody knows after a crash."""
 _NO_ANSWER = ("postponed", "unknown")
 
 
@@ -35,7 +37,8 @@ def emails(settings: EmailSettings, hooks: Hooks | None = None) -> Function:
         mailer = Mailer(server, sender)
         effect = _sparing(Breaker("smtp", trouble=()), partial(mail, renderer, sender, mailer))
         try:
-            yield Running(Worker(queue_of(database), effect, hooks=hooks))
+            worker = Worker(queue_of(database), effect, concurrency=_AT_ONCE, hooks=hooks)
+            yield Running(worker)
         finally:
             await mailer.close()
 

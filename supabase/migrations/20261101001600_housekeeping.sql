@@ -48,6 +48,24 @@ select cron.schedule(
   'orderbase-look-at-refunds', '7 * * * *', 'select private.look_at_waiting_refunds()'
 );
 
+-- A shopper who was asked by the bank: the news that they have answered may have been lost, or may have come
+-- while the charge was still in hand.
+create function private.look_at_waiting_payments() returns void
+language sql
+set search_path = ''
+as $$
+  select private.look_again(waiting.id)
+  from public.orders as waiting
+  join private.order_steps as charge on charge.order_id = waiting.id and charge.step = 'charge'
+  where waiting.reserved_until is not null and charge.state = 'waiting'
+    and charge.updated_at < clock_timestamp() - interval '1 minute'
+$$;
+comment on function private.look_at_waiting_payments() is
+'Has payments that wait for the shopper for a minute looked up.';
+select cron.schedule(
+  'orderbase-look-at-payments', '* * * * *', 'select private.look_at_waiting_payments()'
+);
+
 create function private.check_queues() returns void
 language plpgsql
 set search_path = ''

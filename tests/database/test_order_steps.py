@@ -179,6 +179,24 @@ def test_shipping_may_wait_for_the_staff(line: Line) -> None:
     assert line.step_of(order, "ship")["state"] == "waiting"
 
 
+def age_steps(line: Line) -> None:
+    """As if nothing had happened to any step for two hours."""
+    line.rows("alter table private.order_steps disable trigger touch")
+    line.rows("update private.order_steps set updated_at = now() - interval '2 hours'")
+    line.rows("alter table private.order_steps enable trigger touch")
+
+
+def test_a_payment_that_waits_for_the_shopper_is_looked_up_though_no_news_came(line: Line) -> None:
+    order = line.waiting_for_bank()
+    line.rows("select private.look_at_waiting_payments()")
+    assert line.messages("orders") == []
+    age_steps(line)
+    line.rows("select private.look_at_waiting_payments()")
+    jobs = {job["order_id"]: job for job in line.step(charge=charged)}
+    assert jobs[str(order["id"])]["reference"] == f"pi_{order['id']}"
+    assert line.status(order) == "paid"
+
+
 def test_a_refund_that_waits_for_the_bank_is_looked_up_each_hour(line: Line) -> None:
     order = line.paid()
     line.step(ship=unshippable)
@@ -186,9 +204,7 @@ def test_a_refund_that_waits_for_the_bank_is_looked_up_each_hour(line: Line) -> 
     assert (line.status(order), line.messages("orders")) == ("paid", [])
     line.rows("select private.look_at_waiting_refunds()")
     assert line.messages("orders") == []
-    line.rows("alter table private.order_steps disable trigger touch")
-    line.rows("update private.order_steps set updated_at = now() - interval '2 hours'")
-    line.rows("alter table private.order_steps enable trigger touch")
+    age_steps(line)
     line.rows("select private.look_at_waiting_refunds()")
     [refund] = line.step()
     assert (refund["step"], refund["reference"]) == ("refund", "re_slow")

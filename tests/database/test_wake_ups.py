@@ -106,6 +106,7 @@ def test_the_clock_does_what_it_should(line: Line) -> None:
         "expire": "* * * * *",
         "check-queues": "30 seconds",
         "look-at-refunds": "7 * * * *",
+        "look-at-payments": "* * * * *",
         "forget": "17 3 * * *",
     }
     for job in jobs:

@@ -47,6 +47,12 @@ def test_the_class_of_a_refusal_fits_its_status(code: str, status: int) -> None:
     assert isinstance(refusal, type(by_status)) or code == "idempotency_key_reused"
 
 
+def test_a_database_that_went_away_may_come_back() -> None:
+    lost = _answer(400, {"code": "", "details": None, "hint": None, "message": ""})
+    assert isinstance(lost, errors.ConnectionFailed)
+    assert lost.may_pass
+
+
 def test_the_table_lists_no_code_that_the_database_never_says() -> None:
     table = Path(errors.__file__).read_text("utf-8")
     verbs = table[table.index("CODES:") : table.index("# Auth\n")]

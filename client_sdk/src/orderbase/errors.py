@@ -221,6 +221,9 @@ _STATUSES: dict[int, type[OrderbaseError]] = {
 def from_response(response: httpx.Response) -> OrderbaseError:
     """The error that an answer of REST, Auth or the gateway (status 400 or more) stands for."""
     body = _json_object(response.text)
+    if body.get("code") == "":
+        # What PostgREST answers, with status 400, when Postgres crashes during the call.
+        return ConnectionFailed("The database went away.", status=response.status_code)
     code = _code(body)
     return _class_of(response.status_code, code)(
         _message(body) or f"The server answered {response.status_code}.",
