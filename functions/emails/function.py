@@ -16,7 +16,7 @@ from functions.kit.queue import Job, Outcome, Queue
 from functions.kit.worker import Effect, Worker
 
 _NAME = "emails"
-_AT_ONCE = 10
+_AT_ONCE = 20
 """Mails are quick, and those in hand are the ones whose fate nobody knows after a crash."""
 _NO_ANSWER = ("postponed", "unknown")
 

@@ -15,6 +15,7 @@ T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 _AT_ONCE = 50
+_GATHERING = 0.01
 
 
 class Patiently(Protocol):
@@ -46,12 +47,17 @@ class Recorder:
         self._idle.clear()
         self._added.set()
 
-    async def run(self, recorded: Callable[[], None]) -> None:
-        """Record until cancelled; `recorded` is called after each batch."""
+    async def run(self, recorded: Callable[[], None], in_flight: Callable[[], int]) -> None:
+        """Record until cancelled; `recorded` is called after each batch.
+
+        While more jobs are `in_flight` than outcomes wait, it waits a moment for theirs.
+        """
         while True:
             await self._added.wait()
             self._added.clear()
             while self._waiting:
+                if len(self._waiting) < in_flight():
+                    await asyncio.sleep(_GATHERING)
                 batch, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
                 try:
                     await self._record(batch)

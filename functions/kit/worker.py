@@ -31,6 +31,7 @@ _LAST_WORDS = 2.0
 _SHORTEST_LEASE = 1.0
 _FIRST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.05
+_GATHERING = 0.01
 
 
 class Worker:
@@ -66,7 +67,7 @@ class Worker:
         self._drain: asyncio.Task[None] | None = None
         self._effects: dict[asyncio.Task[Outcome], Job] = {}
         self._lease = _SHORTEST_LEASE  # until the policy is known
-        self._leave_at = self._worked_at = -math.inf
+        self._leave_at = self._worked_at = self._claimed_at = -math.inf
 
     def wake(self) -> None:
         """There may be work. Returns at once; any number of calls make one drain."""
@@ -98,7 +99,7 @@ class Worker:
 
     async def _run(self) -> None:
         helpers = [
-            asyncio.create_task(self._recorder.run(self._stirred.set)),
+            asyncio.create_task(self._recorder.run(self._stirred.set, lambda: len(self._effects))),
             asyncio.create_task(self._renew_leases()),
         ]
         DRAINING.labels(self.queue.name).set(1)
@@ -162,7 +163,7 @@ class Worker:
 
     async def _claim(self, policy: Policy) -> int:
         free = self._concurrency - len(self._effects)
-        if self._stopping or free <= 0:
+        if self._stopping or free <= 0 or self._is_just_fed(free):
             return 0
         if policy.window and not self._busy():
             await self._pause(policy.window)
@@ -174,6 +175,10 @@ class Worker:
             self._start(job)
         return len(jobs)
 
+    def _is_just_fed(self, free: int) -> bool:
+        """Few places are free, and it claimed a moment ago: more will be free in the next."""
+        return free < len(self._effects) and time.monotonic() < self._claimed_at + _GATHERING
+
     async def _take(self, free: int) -> list[Job]:
         """Claim. While there is work, promise to look again soon, and stay until that is past."""
         if self._stopping:
@@ -183,7 +188,8 @@ class Worker:
         try:
             return await self.queue.claim(free, promise)
         finally:
-            self._leave_at = max(self._leave_at, time.monotonic() + promise)
+            self._claimed_at = time.monotonic()
+            self._leave_at = max(self._leave_at, self._claimed_at + promise)
 
     def _start(self, job: Job) -> None:
         task = asyncio.create_task(self._perform(job))

@@ -25,7 +25,7 @@ after the first, second, … failure. retention: of dead letters that were dealt
 oldest_message: an alarm is raised when one waits longer.';
 insert into private.queues (name, path, attempts, batch_size) values
 ('orders', '/orders/wake', 5, 40),
-('emails', '/emails/wake', 5, 10);
+('emails', '/emails/wake', 5, 20);
 insert into private.queues (name, path, active) values
 ('analytics', '/analytics/wake', false),
 ('webhooks', '/webhooks/wake', false);

@@ -22,7 +22,7 @@ class Recording:
         self.batches = 0
         queue = Queue(database, "orders", ["order_id"])
         self.recorder = Recorder(queue, self._thrice, Hooks(after_commit=self._note))
-        self._task = asyncio.create_task(self.recorder.run(self._count))
+        self._task = asyncio.create_task(self.recorder.run(self._count, lambda: 0))
 
     def add(self, *numbers: int, outcome: Outcome = SUCCEEDED) -> None:
         for number in numbers:

@@ -63,7 +63,7 @@ FUNCTIONS = (
         "no promise",
         "A worker promises to look again only if it stays",
         "functions/kit/worker.py",
-        "self._leave_at = max(self._leave_at, time.monotonic() + promise)",
+        "self._leave_at = max(self._leave_at, self._claimed_at + promise)",
         "self._leave_at = max(self._leave_at, 0)",
         "tests/functions/test_worker.py::test_it_promises_to_look_again_and_stays_until_that_is_past",
     ),
