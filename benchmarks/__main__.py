@@ -2,13 +2,26 @@
 
 import sys
 
-from benchmarks import gateway, live_changes, order_line, sign_in
+from benchmarks import (
+    gateway,
+    growth,
+    latency,
+    live_changes,
+    order_line,
+    pipeline,
+    placing,
+    sign_in,
+)
 
 BENCHMARKS = {
     "order_line": order_line.main,
     "gateway": gateway.main,
     "live_changes": live_changes.main,
     "sign_in": sign_in.main,
+    "placing": placing.main,
+    "pipeline": pipeline.main,
+    "latency": latency.main,
+    "growth": growth.main,
 }
 
 if __name__ == "__main__":

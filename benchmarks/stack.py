@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,11 +27,16 @@ class Started:
 
 
 @contextmanager
-def stack() -> Iterator[Started]:
-    """Start one in an empty home: packages are installed, the database is not."""
+def stack(*, without: Collection[str] = ()) -> Iterator[Started]:
+    """Start one in an empty home: packages are installed, the database is not.
+
+    Args:
+        without: processes to leave to the caller: "functions", "payments".
+    """
     with tempfile.TemporaryDirectory(prefix="orderbase-bench-") as folder:
         home = Path(folder)
-        seconds = command(home, "up", "--free-ports")
+        options = [f"--without={name}" for name in without]
+        seconds = command(home, "up", "--free-ports", *options)
         try:
             yield Started(home, Settings.of_home(home), seconds)
         finally:
