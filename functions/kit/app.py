@@ -47,6 +47,8 @@ class Function:
     """Builds its clients once and keeps them as long as the context."""
     receives: tuple[str, ...] = ()
     """Names of its receivers."""
+    feeds: tuple[str, ...] = ()
+    """Functions that its outcomes give work; where they run in the same process, they are woken."""
 
 
 def create_app(
@@ -64,7 +66,10 @@ def create_app(
             database = await stack.enter_async_context(Database.connect(settings))
             for function in functions:
                 running[function.name] = await stack.enter_async_context(function.open(database))
-                running[function.name].worker.wake()
+            for function in functions:
+                worker = running[function.name].worker
+                worker.feeds += [running[name].worker for name in function.feeds if name in running]
+                worker.wake()
             yield
             await asyncio.gather(*(one.worker.stop(_STOP_SECONDS) for one in running.values()))
 

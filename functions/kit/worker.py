@@ -29,8 +29,8 @@ T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
 _LAST_WORDS = 2.0
 _SHORTEST_LEASE = 1.0
-_FIRST_PAUSE = 0.005
-_LONGEST_PAUSE = 0.05
+_FIRST_PAUSE = 0.003
+_LONGEST_PAUSE = 0.02
 _GATHERING = 0.01
 
 
@@ -60,6 +60,8 @@ class Worker:
         self._looks_again = looks_again
         self._delays = delays
         self._hooks = hooks or Hooks()
+        self.feeds: list[Worker] = []
+        """Those in this process whose queues may get something when an outcome is recorded."""
         self._recorder = Recorder(queue, self._patiently, self._hooks)
         self._stirred = asyncio.Event()
         self._woken = False
@@ -99,7 +101,7 @@ class Worker:
 
     async def _run(self) -> None:
         helpers = [
-            asyncio.create_task(self._recorder.run(self._stirred.set, lambda: len(self._effects))),
+            asyncio.create_task(self._recorder.run(self._recorded, lambda: len(self._effects))),
             asyncio.create_task(self._renew_leases()),
         ]
         DRAINING.labels(self.queue.name).set(1)
@@ -140,7 +142,7 @@ class Worker:
                 return
             if await _happens(self._stirred, pause):
                 pause = _FIRST_PAUSE
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            pause = min(pause * 1.25, _LONGEST_PAUSE)
 
     def _heed_wake_ups(self) -> None:
         self._stirred.clear()
@@ -174,6 +176,11 @@ class Worker:
         for job in jobs:
             self._start(job)
         return len(jobs)
+
+    def _recorded(self) -> None:
+        self._stirred.set()
+        for other in self.feeds:
+            other.wake()
 
     def _is_just_fed(self, free: int) -> bool:
         """Few places are free, and it claimed a moment ago: more will be free in the next."""

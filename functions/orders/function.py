@@ -38,4 +38,4 @@ def orders(settings: OrderSettings, hooks: Hooks | None = None) -> Function:
         finally:
             await payments.close()
 
-    return Function(_NAME, running, ("stripe",))
+    return Function(_NAME, running, receives=("stripe",), feeds=("emails",))
