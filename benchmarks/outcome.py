@@ -1,15 +1,14 @@
-"""What has become of orders: read from the database, the Stripe double's books and the inbox."""
+"""What has become of orders: read from the database, the Stripe double's books and the mail sink."""
 
-import asyncio
 import sqlite3
 import time
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-import aiohttp
 import psycopg
 
+from benchmarks import mail_sink
 from local_stack.settings import Settings
 
 _PATIENCE = 120.0
@@ -68,7 +67,7 @@ def check(settings: Settings, after: int) -> int:
     for order_id, *facts in rows:
         assert facts == _EXPECTED, (order_id, facts)
         assert charges[order_id] == 1, f"{order_id} was charged {charges[order_id]} times"
-    mails = asyncio.run(take_mails(settings))
+    mails = mail_sink.take()
     assert mails >= 2 * len(rows), f"{mails} mails of {len(rows)} orders"
     return mails - 2 * len(rows)
 
@@ -79,13 +78,3 @@ def _charges(settings: Settings) -> Mapping[str, int]:
     query = """select document ->> '$.metadata.order_id', count(*) from objects
         where kind = 'charge' group by 1"""
     return defaultdict(int, ledger.execute(query).fetchall())
-
-
-async def take_mails(settings: Settings) -> int:
-    """How many mails there are; the inbox keeps a thousand, so it is emptied each time."""
-    url = f"{settings.mail_url}/api/v1/messages"
-    async with aiohttp.ClientSession(raise_for_status=True) as session:
-        async with session.get(url) as answer:
-            total = (await answer.json())["total"]
-        async with session.delete(url):
-            return int(total)

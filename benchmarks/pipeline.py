@@ -1,10 +1,9 @@
 """From placed to completed: how many orders a second one worker process brings through.
 
 The peers do the same saga by other libraries, in the same database, against the same Stripe double
-and inbox, with the product's own effects and records. Times are those of the orders' events.
+and mail server, with the product's own effects and records. Times are those of the orders' events.
 """
 
-import asyncio
 import os
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -13,8 +12,8 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from benchmarks import cpu, processes
-from benchmarks.outcome import check, last_number, take_mails, value, wait_for
+from benchmarks import cpu, mail_sink, processes
+from benchmarks.outcome import check, last_number, value, wait_for
 from benchmarks.report import Report
 from benchmarks.shop import SQL, execute, open_shop
 from benchmarks.stack import stack
@@ -109,7 +108,7 @@ def measure(
     for name in _order(list(arms), rounds):
         # What is left of the last arm, or the welcome of the stack's own accounts.
         execute(settings, "call bench.empty_queues()")
-        asyncio.run(take_mails(settings))
+        mail_sink.take()
         execute(settings, f"call bench.use_outbox({name == 'ours'})")
         execute(settings, f"call bench.promise({name != 'ours'})")
         measurement(settings, name, arms[name])
@@ -137,7 +136,7 @@ def show(arms: Mapping[str, Arm]) -> None:
         report.add(f"ours / {name}", ratio, "x", at_least=PEERS[name])
         report.add("  CPU per order, theirs / ours", arms[name].cpu() / ours.cpu(), "x")
         own = arms[name].cpu(_OWN) / ours.cpu(_OWN)
-        report.add("  without the inbox and the Stripe double", own, "x")
+        report.add("  without the Stripe double and Realtime", own, "x")
     others = [median(arm.latencies) for name, arm in arms.items() if name != "ours"]
     if others:
         calm_ratio = median(ours.latencies) / min(others)
@@ -157,7 +156,7 @@ def main() -> None:
         for name in names:
             if name != "ours":
                 processes.run(settings, "benchmarks.peers", name, "set_up")
-        with processes.payments(settings):
+        with processes.payments(settings), mail_sink.running():
             measure(settings, rush, arms, _ROUNDS)
             measure(settings, calm, arms, 1)
     show(arms)

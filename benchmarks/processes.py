@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from benchmarks import mail_sink
 from local_stack.environment import variables
 from local_stack.ports import HOST
 from local_stack.settings import HOME_VARIABLE, REPOSITORY, Settings
@@ -15,7 +16,8 @@ FUNCTIONS = ("uvicorn", "functions.main:app", "--no-access-log", "--log-level=wa
 
 def environment(settings: Settings) -> dict[str, str]:
     """What the stack gives its processes, so that they count as its own."""
-    return os.environ | variables(settings) | {HOME_VARIABLE: str(settings.home)}
+    mail = {"SMTP_URL": os.environ[mail_sink.VARIABLE]} if mail_sink.VARIABLE in os.environ else {}
+    return os.environ | variables(settings) | mail | {HOME_VARIABLE: str(settings.home)}
 
 
 def run(settings: Settings, *arguments: str) -> None:
