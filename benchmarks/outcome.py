@@ -1,4 +1,4 @@
-"""What has become of orders: read from the database, the Stripe double's books and the mail sink."""
+"""What has become of orders: read from the database, the Stripe double's books, the mail sink."""
 
 import sqlite3
 import time
