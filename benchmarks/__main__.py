@@ -24,7 +24,18 @@ BENCHMARKS = {
     "growth": growth.main,
 }
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """One after the other; what cannot be measured here says why, and the others go on."""
+    missing = []
     for name in sys.argv[1:] or BENCHMARKS:
         print(f"Measuring {name} on a stack of its own ...", flush=True)
-        BENCHMARKS[name]()
+        try:
+            BENCHMARKS[name]()
+        except SystemExit as reason:
+            missing.append(str(reason))
+    sys.exit("\n".join(missing) or None)
+
+
+if __name__ == "__main__":
+    main()
