@@ -1,0 +1,1 @@
+"""Keeps the read models: what staff look at instead of counting orders."""

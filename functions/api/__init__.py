@@ -1,0 +1,1 @@
+"""The HTTP API: users, products and orders, prices and experiments at the edge."""

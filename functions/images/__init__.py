@@ -1,0 +1,1 @@
+"""Makes of each uploaded product picture what the shop shows."""

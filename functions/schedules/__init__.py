@@ -1,0 +1,1 @@
+"""Does what the clock asks for, task by task."""

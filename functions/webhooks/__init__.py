@@ -1,0 +1,1 @@
+"""Tells integrators what happened: outgoing webhooks."""
