@@ -10,6 +10,7 @@ create table public.products (
   price bigint not null check (price between 0 and 1000000000000),
   currency text not null check (currency ~ '^[A-Z]{3}$'),
   active boolean not null default true,
+  version integer not null default 1,
   search tsvector not null generated always as (
     setweight(to_tsvector('english', name), 'A') || setweight(to_tsvector('english', description), 'B')
   ) stored,
@@ -17,6 +18,7 @@ create table public.products (
   updated_at timestamptz not null default now()
 );
 comment on table public.products is 'The catalogue. Price: minor units of `currency` (ISO 4217).';
+comment on column public.products.version is 'Rises by one with each edit: editors name the one that they saw.';
 create index products_search_idx on public.products using gin (search);
 create index products_active_name_idx on public.products (name) where active;
 
@@ -30,23 +32,24 @@ create table public.product_prices (
 comment on table public.product_prices is
 'A market''s own price, by country (ISO 3166-1) of delivery; elsewhere the product''s price holds.';
 
-create table public.product_images (
-  id uuid primary key default gen_random_uuid(),
-  product_id uuid not null references public.products (id) on delete cascade,
-  path text not null unique,
-  alt text not null default '',
-  position integer not null default 0,
-  created_at timestamptz not null default now()
-);
-comment on table public.product_images is 'Pictures of a product: paths in Storage, in order.';
-create index product_images_product_id_idx on public.product_images (product_id, position);
-
 create trigger touch before update on public.products
 for each row execute function private.touch();
 
+create function private.count_version() returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  new.version := old.version + 1;
+  return new;
+end
+$$;
+comment on function private.count_version() is 'Trigger: version counts the edits of the row.';
+create trigger count_version before update on public.products
+for each row execute function private.count_version();
+
 alter table public.products enable row level security;
 alter table public.product_prices enable row level security;
-alter table public.product_images enable row level security;
 
 create policy "everyone reads what is on sale" on public.products
 for select to anon, authenticated
@@ -57,12 +60,6 @@ using (exists (
   select from public.products
   where id = product_id
 ));
-create policy "everyone reads images of what is on sale" on public.product_images
-for select to anon, authenticated
-using (exists (
-  select from public.products
-  where id = product_id
-));
 
-revoke all on public.products, public.product_prices, public.product_images from anon, authenticated;
-grant select on public.products, public.product_prices, public.product_images to anon, authenticated;
+revoke all on public.products, public.product_prices from anon, authenticated;
+grant select on public.products, public.product_prices to anon, authenticated;
