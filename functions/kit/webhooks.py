@@ -1,4 +1,4 @@
-"""The signature of incoming webhooks: Standard Webhooks 1.0, as the database signs them."""
+"""Signatures of webhooks by Standard Webhooks 1.0: ours, and those that come from the database."""
 
 import base64
 import hashlib
@@ -16,6 +16,13 @@ _MAX_DIGITS = 12
 
 class WebhookRefused(Exception):  # noqa: N818 - says what happened
     """The message is not proven to be from the database, now; the text may be shown."""
+
+
+def sign(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
+    """The signature of a message sent at `timestamp`, in seconds since 1970."""
+    content = f"{message_id}.{timestamp}.".encode() + body
+    digest = hmac.new(key, content, hashlib.sha256).digest()
+    return _VERSION + base64.b64encode(digest).decode()
 
 
 class Webhook:
@@ -36,20 +43,17 @@ class Webhook:
             _header(headers, name)
             for name in ("webhook-id", "webhook-timestamp", "webhook-signature")
         )
-        self._check_time(timestamp)
-        expected = self._sign(f"{message_id}.{timestamp}.".encode() + body)
+        sent_at = self._check_time(timestamp)
+        expected = sign(self._key, message_id, sent_at, body)
         if not any(_equal(expected, signature) for signature in signatures.split(" ")):
             raise WebhookRefused("No signature fits this message.")
 
-    def _check_time(self, timestamp: str) -> None:
+    def _check_time(self, timestamp: str) -> int:
         if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= _MAX_DIGITS):
             raise WebhookRefused("The timestamp is not a whole number of seconds.")
         if abs(self._clock() - int(timestamp)) > TOLERANCE_SECONDS:
             raise WebhookRefused("The timestamp is too far from now.")
-
-    def _sign(self, content: bytes) -> str:
-        digest = hmac.new(self._key, content, hashlib.sha256).digest()
-        return _VERSION + base64.b64encode(digest).decode()
+        return int(timestamp)
 
 
 def _header(headers: Mapping[str, str], name: str) -> str:
