@@ -54,6 +54,9 @@ class Draft:
         """An amount in the order's currency."""
         return self.language.money(amount, self.order.currency)
 
+    def item(self, quantity: int, name: str) -> str:
+        return self._layout("item", quantity=quantity, name=name)
+
     def greet(self, name: str) -> str:
         # Anyone can sign a stranger up under a name that advertises something.
         if not name.strip() or len(name) > _MAX_NAME or _LIKE_A_LINK.search(name):
@@ -91,8 +94,7 @@ class Draft:
         )
 
     def _line_of(self, item: Item) -> tuple[str, str]:
-        text = self._layout("item", quantity=item.quantity, name=item.name)
-        return text, self.money(item.unit_price * item.quantity)
+        return self.item(item.quantity, item.name), self.money(item.unit_price * item.quantity)
 
     def _layout(self, key: str, **values: object) -> str:
         return self.language.say("layout", key, **values)

@@ -1,12 +1,9 @@
 """The emails function: its queue, its renderer and its mail server."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from functools import partial
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache, partial
 
-from functions.emails.mail_job import mail
-from functions.emails.render import Renderer
-from functions.emails.send import Mailer
 from functions.emails.settings import EmailSettings, MailServer, parse_mailbox
 from functions.kit.app import Function, Running
 from functions.kit.breaker import Breaker, BreakerOpen
@@ -31,18 +28,29 @@ def emails(settings: EmailSettings, hooks: Hooks | None = None) -> Function:
 
     @asynccontextmanager
     async def running(database: Database) -> AsyncIterator[Running]:
-        server = MailServer.of_url(settings.smtp_url.get_secret_value())
-        sender = parse_mailbox(settings.mail_from)
-        renderer = Renderer(settings.shop_name, str(settings.web_url))
-        mailer = Mailer(server, sender)
-        effect = _sparing(Breaker("smtp", trouble=()), partial(mail, renderer, sender, mailer))
-        try:
-            worker = Worker(queue_of(database), effect, concurrency=_AT_ONCE, hooks=hooks)
+        async with AsyncExitStack() as clients:
+            effect = cache(lambda: _effect(settings, clients))
+
+            async def perform(job: Job) -> Outcome:
+                return await effect()(job)
+
+            worker = Worker(queue_of(database), perform, concurrency=_AT_ONCE, hooks=hooks)
             yield Running(worker)
-        finally:
-            await mailer.close()
 
     return Function(_NAME, running)
+
+
+def _effect(settings: EmailSettings, clients: AsyncExitStack) -> Effect:
+    """Made when it is first needed: a process answers before all this is imported."""
+    from functions.emails.mail_job import mail  # noqa: PLC0415
+    from functions.emails.render import Renderer  # noqa: PLC0415
+    from functions.emails.send import Mailer  # noqa: PLC0415
+
+    sender = parse_mailbox(settings.mail_from)
+    renderer = Renderer(settings.shop_name, str(settings.web_url))
+    mailer = Mailer(MailServer.of_url(settings.smtp_url.get_secret_value()), sender)
+    clients.push_async_callback(mailer.close)
+    return _sparing(Breaker("smtp", trouble=()), partial(mail, renderer, sender, mailer))
 
 
 def _sparing(breaker: Breaker, effect: Effect) -> Effect:

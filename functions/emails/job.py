@@ -1,6 +1,7 @@
 """What the database says of a mail; fields that nobody needs are passed over."""
 
 import json
+from datetime import date
 from typing import Annotated
 
 from pydantic import (
@@ -82,6 +83,31 @@ class Account(Fields):
 def _as_text(value: object) -> str:
     # An alarm that looks strange is better than one that nobody gets.
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+class Seller(Fields):
+    name: Line
+    quantity: StrictInt
+
+
+class Sales(Fields):
+    """What was sold for one currency."""
+
+    currency: Currency
+    placed: StrictInt
+    paid: StrictInt
+    completed: StrictInt
+    cancelled: StrictInt
+    failed: StrictInt
+    gross: Minor
+    refunded: Minor
+    net: Minor
+    best_sellers: list[Seller]
+
+
+class SalesReport(Fields):
+    day: date
+    sales: list[Sales]
 
 
 class Alarm(Fields):

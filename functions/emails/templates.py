@@ -1,10 +1,20 @@
 """Every mail there is: which texts it says, of which facts."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, time
 
 from functions.emails.content import Content
 from functions.emails.draft import Draft
-from functions.emails.job import Account, Alarm, PaymentProblem, Refund, Shipment, Undelivered
+from functions.emails.job import (
+    Account,
+    Alarm,
+    PaymentProblem,
+    Refund,
+    Sales,
+    SalesReport,
+    Shipment,
+    Undelivered,
+)
 
 
 def _welcome(draft: Draft) -> Content:
@@ -91,6 +101,18 @@ def _alarm(draft: Draft) -> Content:
     )
 
 
+def _daily_report(draft: Draft) -> Content:
+    report = draft.data(SalesReport)
+    day = draft.language.date(datetime.combine(report.day, time(), UTC))
+    return Content(
+        subject=draft.say("subject", shop=draft.shop_name, day=day),
+        heading=draft.say("heading", day=day),
+        greeting=None,
+        paragraphs=[] if report.sales else [draft.say("nothing")],
+        facts=[fact for sales in report.sales for fact in _facts_of(draft, sales)],
+    )
+
+
 TEMPLATES: Mapping[str, Callable[[Draft], Content]] = {
     "welcome": _welcome,
     "order_confirmation": _order_confirmation,
@@ -102,7 +124,25 @@ TEMPLATES: Mapping[str, Callable[[Draft], Content]] = {
     "order_refunded": _order_refunded,
     "order_cancelled": _order_cancelled,
     "alarm": _alarm,
+    "daily_report": _daily_report,
 }
+
+
+def _facts_of(draft: Draft, sales: Sales) -> list[tuple[str, str]]:
+    counts = ("placed", "paid", "completed", "cancelled", "failed")
+    amounts = ("gross", "refunded", "net")
+    return [
+        (draft.say("currency"), sales.currency),
+        *((draft.say(name), str(getattr(sales, name))) for name in counts),
+        *(
+            (draft.say(name), draft.language.money(getattr(sales, name), sales.currency))
+            for name in amounts
+        ),
+        *(
+            (draft.say("best_seller"), draft.item(one.quantity, one.name))
+            for one in sales.best_sellers
+        ),
+    ]
 
 
 def _reason(draft: Draft, data: PaymentProblem | Undelivered) -> list[tuple[str, str]]:

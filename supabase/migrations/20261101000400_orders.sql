@@ -33,6 +33,7 @@ create table public.orders (
   failure_message text,
   capture text not null default 'at_once' check (capture in ('at_once', 'on_shipment')),
   reserved_until timestamptz,
+  archived_at timestamptz,
   version integer not null default 1,
   traceparent text,
   idempotency_key uuid not null,
@@ -50,8 +51,14 @@ comment on column public.orders.interrupted_status is
 'While it needs attention: the status to which a retry brings it back.';
 comment on column public.orders.reserved_until is
 'While the shopper has to confirm the payment: when the reserved stock is given up.';
+comment on column public.orders.archived_at is
+'Since when its steps are in the archive: long after its end. Lists of what goes on leave it out.';
 create index orders_user_id_created_at_idx on public.orders (user_id, created_at desc);
 create index orders_status_created_at_idx on public.orders (status, created_at desc);
+create index orders_unarchived_idx on public.orders (created_at)
+where archived_at is null and status in (
+  'completed', 'cancelled', 'refunded', 'payment_failed', 'out_of_stock', 'shipping_failed'
+);
 create index orders_reserved_until_idx on public.orders (reserved_until)
 where reserved_until is not null;
 

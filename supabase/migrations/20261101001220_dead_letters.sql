@@ -31,7 +31,7 @@ alter table private.dead_letters enable row level security;
 
 create table public.alarms (
   id uuid primary key default gen_random_uuid(),
-  kind text not null check (kind in ('dead_letter', 'old_message', 'refund_failed', 'ledger')),
+  kind text not null check (kind in ('dead_letter', 'old_message', 'refund_failed', 'ledger', 'sample_ratio', 'webhook', 'job_failed', 'job_missed')),
   subject text not null,
   detail jsonb not null default '{}',
   raised_at timestamptz not null default now(),

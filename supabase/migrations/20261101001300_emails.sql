@@ -21,7 +21,8 @@ insert into private.mail_templates (event_type, template, preference) values
 ('order.shipping_failed', 'shipping_problem', null),
 ('order.cancelled', 'order_cancelled', null),
 ('order.refund_completed', 'order_refunded', null),
-('alarm.raised', 'alarm', null);
+('alarm.raised', 'alarm', null),
+('report.ready', 'daily_report', null);
 
 create table public.emails (
   id uuid primary key default gen_random_uuid(),
@@ -30,6 +31,7 @@ create table public.emails (
   order_id uuid references public.orders (id) on delete restrict,
   user_id uuid references auth.users (id) on delete set null,
   alarm_id uuid references public.alarms (id) on delete cascade,
+  report_id uuid references public.reports (id) on delete cascade,
   template text not null,
   recipient text not null,
   resend integer not null default 0,
@@ -50,6 +52,7 @@ create index emails_order_id_idx on public.emails (order_id);
 create index emails_event_id_idx on public.emails (event_id, template);
 create index emails_user_id_idx on public.emails (user_id);
 create index emails_alarm_id_idx on public.emails (alarm_id);
+create index emails_report_id_idx on public.emails (report_id);
 create trigger touch before update on public.emails
 for each row execute function private.touch();
 
@@ -106,6 +109,11 @@ begin
     select 'alarm-' || alarms.id, alarms.id, staff_email into draft.event, draft.alarm_id, draft.recipient
     from public.alarms, private.shop
     where alarms.id = (message ->> 'alarm_id')::uuid;
+  elsif template = 'daily_report' then
+    select 'report-' || reports.id, reports.id, staff_email
+    into draft.event, draft.report_id, draft.recipient
+    from public.reports, private.shop
+    where reports.id = (message ->> 'report_id')::uuid;
   else
     select 'order-event-' || event.id, event.id, subject.id, subject.user_id, subject.email
     into draft.event, draft.event_id, draft.order_id, draft.user_id, draft.recipient
@@ -156,10 +164,10 @@ begin
   end if;
   wanted := private.is_wanted(template, draft.user_id, draft.recipient);
   insert into public.emails as known
-    (event, event_id, order_id, user_id, alarm_id, template, recipient, status, claims)
+    (event, event_id, order_id, user_id, alarm_id, report_id, template, recipient, status, claims)
   values (
-    draft.event, draft.event_id, draft.order_id, draft.user_id, draft.alarm_id, draft.template,
-    draft.recipient, private.next_status('queued', wanted), 1)
+    draft.event, draft.event_id, draft.order_id, draft.user_id, draft.alarm_id, draft.report_id,
+    draft.template, draft.recipient, private.next_status('queued', wanted), 1)
   on conflict on constraint emails_event_template_recipient_resend_key do update
   set claims = known.claims + 1, status = private.next_status(known.status, wanted)
   returning * into mail;
@@ -193,6 +201,9 @@ begin
         'kind', kind, 'subject', subject, 'detail', detail, 'raised_at', raised_at))
       from public.alarms
       where id = mail.alarm_id);
+  elsif mail.report_id is not null then
+    return details || (
+      select jsonb_build_object('data', data) from public.reports where id = mail.report_id);
   end if;
   return details || jsonb_build_object('data', jsonb_build_object('display_name', coalesce(
     (select display_name from public.profiles where user_id = mail.user_id), '')));

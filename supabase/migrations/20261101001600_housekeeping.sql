@@ -1,4 +1,4 @@
--- What the clock does: reservations that run out, alarms, and forgetting.
+-- What the clock does each minute: reservations that run out, what waits for news or was lost, alarms.
 set lock_timeout = '5s';
 set statement_timeout = '60s';
 
@@ -88,21 +88,49 @@ $$;
 comment on function private.check_queues() is 'Raises an alarm for each queue whose oldest message is too old.';
 select cron.schedule('orderbase-check-queues', '30 seconds', 'select private.check_queues()');
 
-create function private.forget() returns void
+-- Orders that need a step whose message is gone, and that nobody is at: a queue may have been purged, or
+-- restored from a backup that is older than the orders. What waits for the shopper, the staff or the provider is
+-- looked at elsewhere. A late payment of an order that has ended waits for nobody.
+create function private.stranded_orders(max_rows integer) returns setof uuid
+language sql stable
+set search_path = ''
+as $$
+  with started as (
+    select id from public.orders
+    where status in ('placed', 'paid') or status = 'shipped' and capture = 'on_shipment'
+      or status in ('cancelled', 'payment_failed') and created_at > clock_timestamp() - interval '1 day'
+    union
+    select order_id from public.refunds where status = 'requested'
+  ), idle as materialized (
+    select subject
+    from public.orders as subject
+    where subject.id in (select id from started)
+      and subject.updated_at < clock_timestamp() - interval '2 minutes'
+      and not exists (
+        select from private.order_steps as step
+        where step.order_id = subject.id and (
+          step.leased_until > clock_timestamp()
+          or step.state = 'waiting' and subject.status not in ('cancelled', 'payment_failed')))
+      and not exists (select from pgmq.q_orders where message ->> 'order_id' = subject.id::text)
+      and not exists (select from private.outbox as event where event.subject ->> 'order_id' = subject.id::text)
+  )
+  select (subject).id from idle where private.due_step(subject) is not null limit max_rows
+$$;
+
+create function private.sweep_orders() returns integer
 language plpgsql
 set search_path = ''
 as $$
+declare
+  stranded constant uuid[] := array(select private.stranded_orders(1000));
 begin
-  delete from private.dead_letters as letter
-  using private.queues as policy
-  where policy.name = letter.queue and letter.resolved_at < now() - policy.retention;
-  delete from private.payment_events where received_at < now() - interval '90 days';
-  delete from public.alarms where cleared_at < now() - interval '90 days';
-  delete from cron.job_run_details where end_time < now() - interval '7 days';
+  perform private.look_again(id) from unnest(stranded) as id;
+  return cardinality(stranded);
 end
 $$;
-comment on function private.forget() is 'Removes what was dealt with and has outlived its use.';
-select cron.schedule('orderbase-forget', '17 3 * * *', 'select private.forget()');
+comment on function private.sweep_orders() is
+'Gives a message to each order that needs a step and has none; how many.';
+select cron.schedule('orderbase-sweep-orders', '* * * * *', 'select private.sweep_orders()');
 
 -- Where the ledgers contradict each other or the orders. None should ever be found.
 create function engine.ledger_differences() returns setof jsonb
