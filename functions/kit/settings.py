@@ -19,6 +19,8 @@ class Settings(BaseSettings):
     """Signs wake-ups; the database holds the same text."""
     metrics_token: SecretStr | None = None
     """Who sends it as a bearer token reads /metrics; without it, nobody does."""
+    release: str | None = None
+    """The version that /health tells, as a commit; without it, the installed distribution's."""
 
     @classmethod
     def load(cls) -> Self:

@@ -28,6 +28,7 @@ T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 _LAST_WORDS = 2.0
+_TO_FINISH = 7.0
 _SHORTEST_LEASE = 1.0
 _FIRST_PAUSE = 0.003
 _LONGEST_PAUSE = 0.02
@@ -56,8 +57,8 @@ class Worker:
         self.queue = queue
         self._effect = effect
         self._concurrency = concurrency
-        self._linger = linger
-        self._looks_again = looks_again
+        self.linger = linger
+        self.looks_again = looks_again
         self._delays = delays
         self._hooks = hooks or Hooks()
         self.feeds: list[Worker] = []
@@ -95,6 +96,20 @@ class Worker:
         self._drain.cancel()
         await asyncio.gather(self._drain, return_exceptions=True)
 
+    async def idle(self, seconds: float) -> None:
+        """Return when its queue is empty, or, having stopped, after so many seconds.
+
+        For a process that is frozen between wake-ups: whoever wakes it then finds it ready. What is
+        left in the queue is another wake-up's.
+        """
+        try:
+            async with asyncio.timeout(max(0.0, seconds - _TO_FINISH)):
+                while self._drain and not self._drain.done():
+                    await asyncio.wait({self._drain})
+        except TimeoutError:
+            await self.stop(_TO_FINISH - _LAST_WORDS)
+            self._halted.clear()
+
     def _begin(self) -> None:
         if not self._stopping:
             self._drain = asyncio.create_task(self._run(), name=f"drain {self.queue.name}")
@@ -129,7 +144,7 @@ class Worker:
             _LOG.exception("drain of %s failed", self.queue.name)
 
     async def _until_empty(self, policy: Policy) -> None:
-        self._leave_at = max(self._leave_at, time.monotonic() + self._linger)
+        self._leave_at = max(self._leave_at, time.monotonic() + self.linger)
         pause = _FIRST_PAUSE
         while not self._stopping or self._busy():
             self._heed_wake_ups()
@@ -148,7 +163,7 @@ class Worker:
         self._stirred.clear()
         if self._woken:
             self._woken = False
-            self._leave_at = max(self._leave_at, time.monotonic() + self._linger)
+            self._leave_at = max(self._leave_at, time.monotonic() + self.linger)
 
     async def _until_idle(self) -> None:
         """After trouble: see what is in hand through, unless somebody wakes it meanwhile."""
@@ -190,8 +205,8 @@ class Worker:
         """Claim. While there is work, promise to look again soon, and stay until that is past."""
         if self._stopping:
             return []
-        recent = time.monotonic() <= self._worked_at + self._looks_again / 4
-        promise = self._looks_again if recent or self._busy() else 0
+        recent = time.monotonic() <= self._worked_at + self.looks_again / 4
+        promise = self.looks_again if recent or self._busy() else 0
         try:
             return await self.queue.claim(free, promise)
         finally:

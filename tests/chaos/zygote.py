@@ -21,7 +21,12 @@ from typing import NoReturn
 
 import uvicorn
 
+import functions.emails.mail_job
+import functions.emails.render
+import functions.orders.engine
 import functions.orders.function as orders_function
+import functions.orders.saga as orders_saga
+import functions.orders.stripe_events  # noqa: F401 - what workers would import after their birth
 from functions.emails.function import emails
 from functions.emails.settings import EmailSettings
 from functions.kit import logs
@@ -29,7 +34,6 @@ from functions.kit.app import create_app
 from functions.kit.retries import Retry
 from functions.kit.settings import Settings
 from functions.orders.function import orders
-from functions.orders.saga import SAGA
 from functions.orders.settings import OrderSettings
 from local_stack.ports import HOST
 from tests.chaos.breaking import EVENTS_FD, Breakage, Breaker, tell
@@ -80,9 +84,9 @@ def _hurry(timeout: float) -> None:
     """The same saga, with shorter waits."""
     steps = (
         replace(step, timeout=timeout, retry=Retry(attempts=3, first=timeout / 8))
-        for step in SAGA.steps
+        for step in orders_saga.SAGA.steps
     )
-    orders_function.SAGA = replace(SAGA, steps=tuple(steps))  # type: ignore[attr-defined]
+    orders_saga.SAGA = replace(orders_saga.SAGA, steps=tuple(steps))
 
 
 def _fork(port: int, line: str) -> None:
