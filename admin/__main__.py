@@ -1,4 +1,4 @@
-"""Operate a shop: dead letters, alarms, orders, mails, queues, and the books.
+"""Operate a shop: dead letters, alarms, orders, mails, webhooks, queues, and the books.
 
 The shop is the one of SUPABASE_URL and SUPABASE_SECRET_KEY, in the environment or in --env-file.
 Exit codes: 0, done; 1, the shop refused, or the books differ; 2, the shop could not be asked.
@@ -9,7 +9,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-from admin import alarms, dead_letters, emails, orders, queues, reconcile
+from admin import alarms, dead_letters, emails, jobs, orders, queues, reconcile, webhooks
 from admin.command import Commands, Options, Session
 from admin.errors import AdminError
 from admin.output import Output
@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument("--env-file", default=argparse.SUPPRESS, metavar="FILE", help=text)
     shared.add_argument("--json", action="store_true", help="for machines; amounts in minor units")
     commands = Commands(parser, shared)
-    for noun in (dead_letters, alarms, orders, emails, queues, reconcile):
+    for noun in (dead_letters, alarms, orders, emails, webhooks, jobs, queues, reconcile):
         noun.declare(commands)
     return parser
 

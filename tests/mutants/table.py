@@ -2,5 +2,9 @@
 
 from tests.mutants.database import DATABASE
 from tests.mutants.functions import FUNCTIONS
+from tests.mutants.images import IMAGES
+from tests.mutants.read_models import READ_MODELS
+from tests.mutants.schedules import SCHEDULES
+from tests.mutants.webhooks import WEBHOOKS
 
-MUTANTS = (*DATABASE, *FUNCTIONS)
+MUTANTS = (*DATABASE, *FUNCTIONS, *READ_MODELS, *SCHEDULES, *WEBHOOKS, *IMAGES)
