@@ -3,13 +3,17 @@
 import sys
 
 from benchmarks import (
+    aggregation,
+    cold_start,
     gateway,
     growth,
+    images,
     latency,
     live_changes,
     order_line,
     pipeline,
     placing,
+    product_cache,
     sign_in,
 )
 
@@ -22,6 +26,10 @@ BENCHMARKS = {
     "pipeline": pipeline.main,
     "latency": latency.main,
     "growth": growth.main,
+    "cold_start": cold_start.main,
+    "images": images.main,
+    "product_cache": product_cache.main,
+    "aggregation": aggregation.main,
 }
 
 

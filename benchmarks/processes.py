@@ -28,13 +28,18 @@ def run(settings: Settings, *arguments: str) -> None:
 
 
 @contextmanager
-def running(settings: Settings, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A Python module, as long as the context is open; what it says is in the stack's logs."""
+def running(
+    settings: Settings, *arguments: str, **variables: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A Python module, as long as the context is open; what it says is in the stack's logs.
+
+    `variables` are added to its environment.
+    """
     with (settings.logs / "bench.log").open("ab") as log:
         process = subprocess.Popen(  # noqa: S603 - our own modules
             [sys.executable, "-m", *arguments],
             cwd=REPOSITORY,
-            env=environment(settings),
+            env=environment(settings) | variables,
             stdout=log,
             stderr=log,
         )

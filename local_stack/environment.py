@@ -26,6 +26,12 @@ def variables(settings: Settings) -> dict[str, str]:
         "STRIPE_API_BASE": settings.payments_url,
         "STRIPE_API_KEY": keys.stripe_api_key,
         "STRIPE_WEBHOOK_SECRET": keys.stripe_webhook_secret,
+        "DEFAULT_PAYMENT_METHOD": "pm_card_visa",
+        # Whoever can call at all may play the proxy.
+        "TRUSTED_PROXIES": "127.0.0.0/8",
+        # Everybody here calls from one address.
+        "ANONYMOUS_REQUESTS_PER_MINUTE": "60000",
+        "WEBHOOKS_ALLOW_LOOPBACK": "true",
         "DEMO_SHOPPER_EMAIL": SHOPPER,
         "DEMO_STAFF_EMAIL": STAFF,
         "DEMO_PASSWORD": keys.demo_password,

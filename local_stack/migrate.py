@@ -29,7 +29,7 @@ def migrate(settings: Settings, applied: Path) -> None:
 
 
 def configure(settings: Settings) -> None:
-    """Tell the database where the functions are and what signs their wake-ups.
+    """Tell the database where the functions are, what signs their wake-ups, and that it develops.
 
     Raises:
         StackError: the migrations lack the function for it.
@@ -37,6 +37,7 @@ def configure(settings: Settings) -> None:
     secrets = {
         "functions_url": settings.functions_url,
         "webhook_secret": settings.keys.webhook_secret,
+        "loopback_webhooks": "allowed",
     }
     with psycopg.connect(settings.database_url(), autocommit=True) as connection:
         try:

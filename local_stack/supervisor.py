@@ -120,6 +120,7 @@ class Supervisor:
                 f"--host={HOST}",
                 f"--port={settings.ports.functions}",
                 "--no-access-log",
+                "--no-proxy-headers",
                 "--log-level=warning",
             ],
             environment,

@@ -152,3 +152,12 @@ where not exists (
   select from public.stock_movements
   where product_id = product.id
 );
+
+-- An experiment that runs: which words on the button lead to more orders?
+insert into public.experiments (name, description, active) values
+('checkout_button', 'What the button of the checkout says.', true)
+on conflict do nothing;
+insert into public.experiment_arms (experiment, name, weight) values
+('checkout_button', 'buy_now', 1),
+('checkout_button', 'place_order', 1)
+on conflict do nothing;

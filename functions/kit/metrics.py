@@ -73,6 +73,19 @@ WEBHOOKS = Counter(
     ("provider", "result"),
     registry=REGISTRY,
 )
+REQUESTS = Counter(
+    "orderbase_requests",
+    "HTTP requests answered, by route and status.",
+    ("method", "route", "status"),
+    registry=REGISTRY,
+)
+REQUEST_SECONDS = Histogram(
+    "orderbase_request_seconds",
+    "Time that answering an HTTP request took.",
+    ("method", "route"),
+    registry=REGISTRY,
+    buckets=_VERB_BUCKETS,
+)
 
 
 def add_metrics(app: FastAPI, token: SecretStr | None) -> None:
@@ -81,7 +94,7 @@ def add_metrics(app: FastAPI, token: SecretStr | None) -> None:
     if not secret:
         return
 
-    @app.get("/metrics")
+    @app.get("/metrics", include_in_schema=False)
     async def metrics(request: Request) -> Response:
         if not hmac.compare_digest(_bearer(request), secret):
             # Not a Problem, which has no headers; the app makes one of it.

@@ -1,4 +1,4 @@
-"""Every request has an id, which its answer, its log lines and its errors carry."""
+"""Every request has an id, which its answer, its log lines and its errors carry, and is counted."""
 
 import logging
 import re
@@ -9,9 +9,12 @@ from contextvars import ContextVar
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from functions.kit.metrics import REQUEST_SECONDS, REQUESTS
+
 REQUEST_ID_HEADER = "x-request-id"
 
 _LOG = logging.getLogger(__name__)
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _current: ContextVar[str] = ContextVar("request_id", default="")
 
@@ -46,12 +49,21 @@ class NamedRequests:
         try:
             await self._app(scope, receive, send_named)
         finally:
-            _log(scope, status, time.monotonic() - begun)
+            _note(scope, status, time.monotonic() - begun)
 
 
 def _name(scope: Scope) -> str:
     given = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
     return given if _ACCEPTABLE.fullmatch(given) else uuid.uuid4().hex
+
+
+def _note(scope: Scope, status: int, seconds: float) -> None:
+    method = scope["method"] if scope["method"] in _METHODS else "other"
+    # The route as it is written, never a path: paths are without end, and hold ids.
+    route = getattr(scope.get("route"), "path", "none")
+    REQUESTS.labels(method, route, str(status)).inc()
+    REQUEST_SECONDS.labels(method, route).observe(seconds)
+    _log(scope, status, seconds)
 
 
 def _log(scope: Scope, status: int, seconds: float) -> None:

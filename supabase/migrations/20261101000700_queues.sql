@@ -26,9 +26,10 @@ oldest_message: an alarm is raised when one waits longer.';
 insert into private.queues (name, path, attempts, batch_size) values
 ('orders', '/orders/wake', 5, 40),
 ('emails', '/emails/wake', 5, 20);
-insert into private.queues (name, path, active) values
-('analytics', '/analytics/wake', false),
-('webhooks', '/webhooks/wake', false);
+insert into private.queues (name, path, attempts, batch_size, window_seconds) values
+('analytics', '/analytics/wake', 5, 100, 1);
+insert into private.queues (name, path, attempts, batch_size, retry_seconds) values
+('webhooks', '/webhooks/wake', 10, 40, '{5,300,1800,7200,18000,36000,50400,72000,86400}');
 
 -- A queue's table loses a row for each that it gets: vacuum must keep up, whatever its size.
 create function private.create_queue(queue text) returns void
@@ -77,7 +78,7 @@ from (
   ('order.shipping_failed', '{emails,analytics,webhooks}'),
   ('order.refunded', '{analytics,webhooks}'),
   ('order.needs_attention', '{analytics,webhooks}'),
-  ('order.resumed', '{orders,analytics}'),
+  ('order.resumed', '{orders,analytics,webhooks}'),
   ('user.created', '{emails,analytics}'),
   ('alarm.raised', '{emails}'),
   ('email.resend', '{emails}')
@@ -141,24 +142,15 @@ as $$
     extensions.hmac(id || '.' || sent_at || '.' || body, secret, 'sha256'), 'base64')
 $$;
 
-create function private.send_wake_up(queue text) returns void
+create function private.post_to_functions(path text, id text, body jsonb) returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
-  called constant text := (select path from private.queues where name = queue and active);
-  address text;
-  id constant text := 'wake_' || gen_random_uuid();
+  address constant text := private.secret('functions_url') || path;
   sent_at constant bigint := extract(epoch from clock_timestamp());
-  body constant jsonb := jsonb_build_object('queue', queue);
   secret text;
 begin
-  if called is null
-    or exists (select from net.http_request_queue as waiting where waiting.url like '%' || called)
-  then
-    return;
-  end if;
-  address := private.secret('functions_url') || called;
   if address is null then
     return;
   end if;
@@ -178,6 +170,24 @@ begin
     ),
     timeout_milliseconds := 5000
   );
+end
+$$;
+comment on function private.post_to_functions(text, text, jsonb) is
+'Sends a signed hint after the commit, if the Vault says where the functions are. It may be lost.';
+
+create function private.send_wake_up(queue text) returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  called constant text := (select path from private.queues where name = queue and active);
+begin
+  if called is null
+    or exists (select from net.http_request_queue as waiting where waiting.url like '%' || called)
+  then
+    return;
+  end if;
+  perform private.post_to_functions(called, 'wake_' || gen_random_uuid(), jsonb_build_object('queue', queue));
 end
 $$;
 
@@ -267,6 +277,15 @@ begin
 end
 $$;
 
+create function private.has_due_work(queue text) returns boolean
+language sql stable
+set search_path = ''
+as $$
+  select false
+$$;
+comment on function private.has_due_work(text) is
+'Whether a queue has something to do although no message says so. Replaced where some has.';
+
 create function private.sweep() returns void
 language plpgsql
 set search_path = ''
@@ -277,14 +296,14 @@ begin
   perform private.route_events();
   for queue in select name from private.queues where active
   loop
-    if (select queue_length from pgmq.metrics(queue)) > 0 then
+    if (select queue_length from pgmq.metrics(queue)) > 0 or private.has_due_work(queue) then
       perform private.wake(queue);
     end if;
   end loop;
 end
 $$;
 comment on function private.sweep() is
-'Routes what waits in the outbox and wakes every queue that holds messages, due or not.';
+'Routes what waits in the outbox and wakes every queue that holds messages, due or not, or other due work.';
 select cron.schedule('orderbase-sweep', '10 seconds', 'select private.sweep()');
 
 -- Writes an event of an order whose row the caller has locked, and puts it into the outbox.

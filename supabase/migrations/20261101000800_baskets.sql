@@ -129,8 +129,9 @@ create type private.priced_line as (
   product_id uuid, name text, quantity integer, unit_price bigint, currency text
 );
 
--- Names, prices and currency from the catalogue, in the market of the country of delivery.
-create function private.price_basket(basket jsonb, country text) returns private.priced_line[]
+-- Names, prices and currency from the catalogue, in the market of the country of delivery; prices and
+-- currency from the terms of a quote, if there is one.
+create function private.price_basket(basket jsonb, country text, terms jsonb default null) returns private.priced_line[]
 language plpgsql stable
 set search_path = ''
 as $$
@@ -144,7 +145,8 @@ begin
   select
     array_agg(
       (product.id, product.name, line.quantity,
-        coalesce(market.price, product.price), coalesce(market.currency, product.currency)
+        coalesce((terms -> 'prices' ->> product.id::text)::bigint, market.price, product.price),
+        coalesce(terms ->> 'currency', market.currency, product.currency)
       )::private.priced_line order by product.id),
     jsonb_agg(line.product_id) filter (where product.id is null)
   into lines, unknown

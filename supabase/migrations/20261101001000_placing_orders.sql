@@ -2,7 +2,8 @@
 set lock_timeout = '5s';
 set statement_timeout = '60s';
 
--- The order that an earlier call with this key made; refuses the key for another request.
+-- The order that an earlier call with this key made, which REST's answer then says; refuses the key for
+-- another request.
 create function private.replayed_order(buyer uuid, key uuid, hash bytea) returns public.orders
 language plpgsql stable
 set search_path = ''
@@ -14,6 +15,9 @@ begin
   if known.id is not null and known.request_hash <> hash then
     perform private.refuse(422, 'idempotency_key_reused',
       'This idempotency key belongs to another order request.', jsonb_build_object('order_id', known.id));
+  end if;
+  if known.id is not null then
+    perform set_config('response.headers', '[{"Idempotency-Replayed": "true"}]', true);
   end if;
   return known;
 end
@@ -58,7 +62,7 @@ $$;
 -- Definer: writes what callers may only read. Everything is checked here, under the caller's own id.
 create function private.place_order(
   items jsonb, shipping_address jsonb, payment_method text, idempotency_key uuid,
-  wanted_currency text, expected_total bigint, contact_email text
+  wanted_currency text, expected_total bigint, contact_email text, quote text
 ) returns public.orders
 language plpgsql
 security definer
@@ -72,7 +76,8 @@ declare
   basket constant jsonb := private.check_items(items);
   address constant jsonb := private.check_address(shipping_address);
   hash constant bytea := sha256(convert_to(jsonb_build_array(
-    basket, address, payment_method, wanted_currency, expected_total, contact_email)::text, 'UTF8'));
+    basket, address, payment_method, wanted_currency, expected_total, contact_email, quote)::text, 'UTF8'));
+  terms jsonb;
   lines private.priced_line [];
   placed public.orders;
   violated text;
@@ -90,7 +95,10 @@ begin
   if buyer.is_guest then
     perform private.check_rate(buyer.id);
   end if;
-  lines := private.price_basket(basket, address ->> 'country');
+  if quote is not null then
+    terms := private.honour_quote(quote, buyer.id, basket, address ->> 'country');
+  end if;
+  lines := private.price_basket(basket, address ->> 'country', terms);
   perform private.check_price(lines, wanted_currency, expected_total);
 
   -- A parallel call with the same key waits here for the first one's end.
@@ -113,7 +121,7 @@ begin
   insert into public.stock_movements (product_id, order_id, kind, on_hand_change, reserved_change)
   select line.product_id, placed.id, 'reserved', 0, line.quantity
   from unnest(lines) as line;
-  perform private.record_event(placed, 'order.placed');
+  perform private.record_event(placed, 'order.placed', private.keep_quote(placed.id, terms));
   return placed;
 exception
   when check_violation then
@@ -129,26 +137,29 @@ $$;
 
 create function public.place_order(
   items jsonb, shipping_address jsonb, payment_method text, idempotency_key uuid,
-  currency text default null, expected_total bigint default null, email text default null
+  currency text default null, expected_total bigint default null, email text default null,
+  quote text default null
 ) returns public.orders
 language plpgsql
 set search_path = ''
 as $$
 begin
   return private.place_order(
-    items, shipping_address, payment_method, idempotency_key, currency, expected_total, email);
+    items, shipping_address, payment_method, idempotency_key, currency, expected_total, email, quote);
 end
 $$;
-comment on function public.place_order(jsonb, jsonb, text, uuid, text, bigint, text) is
+comment on function public.place_order(jsonb, jsonb, text, uuid, text, bigint, text, text) is
 'Place an order: priced from the catalogue for the country of delivery, stock reserved, work queued.
 items: [{"product_id": uuid, "quantity": 1..1000}], 1 to 100 of them.
 shipping_address: {name, line1, line2?, city, postal_code, region?, country (ISO 3166-1)}.
 payment_method: a Stripe payment method id. idempotency_key: same key and request, same order, for ever.
-currency, expected_total (minor units): refused if the basket costs otherwise. email: for guests.
+currency, expected_total (minor units): refused if the basket costs otherwise. email: for guests. quote: what quote_order
+answered; its prices are charged.
 Refusals (`details`): invalid_items, empty_basket, too_many_items, invalid_item, invalid_quantity,
 invalid_address, invalid_payment_method, invalid_idempotency_key, idempotency_key_reused,
 unknown_product, mixed_currencies, currency_mismatch, price_changed, insufficient_stock,
-email_required, invalid_email, too_many_orders, busy, sign_in_required.';
+email_required, invalid_email, too_many_orders, invalid_quote, quote_mismatch, quote_expired, busy,
+sign_in_required.';
 
 -- An order turns back at once while nothing outside has begun. A charge that has begun is first brought
 -- to a definite end: whoever does it sees `ending`. Not for a parcel that is being handed over.
@@ -225,9 +236,9 @@ comment on function public.cancel_order(uuid) is
 `cancelled`; until then `ending` says so. Cancelling twice is once.
 Refusals: order_not_found, order_not_cancellable, busy, sign_in_required.';
 
-grant execute on function private.place_order(jsonb, jsonb, text, uuid, text, bigint, text),
+grant execute on function private.place_order(jsonb, jsonb, text, uuid, text, bigint, text, text),
 private.cancel_order(uuid)
 to authenticated, service_role;
-grant execute on function public.place_order(jsonb, jsonb, text, uuid, text, bigint, text),
+grant execute on function public.place_order(jsonb, jsonb, text, uuid, text, bigint, text, text),
 public.cancel_order(uuid)
 to authenticated, service_role;

@@ -42,6 +42,9 @@ as $$
 declare
   requested public.refunds;
 begin
+  if subject.archived_at is not null then
+    perform private.unarchive_order(subject.id);
+  end if;
   insert into public.refunds (
     order_id, user_id, revision, amount, currency, reason, idempotency_key, requested_by)
   select

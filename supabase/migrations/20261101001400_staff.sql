@@ -199,9 +199,9 @@ declare
 begin
   perform private.check_staff();
   insert into public.emails
-    (event, event_id, order_id, user_id, alarm_id, template, recipient, resend)
+    (event, event_id, order_id, user_id, alarm_id, report_id, template, recipient, resend)
   select
-    mail.event, mail.event_id, mail.order_id, mail.user_id, mail.alarm_id, mail.template, mail.recipient,
+    mail.event, mail.event_id, mail.order_id, mail.user_id, mail.alarm_id, mail.report_id, mail.template, mail.recipient,
     (select max(resend) + 1 from public.emails as sent
       where sent.event = mail.event and sent.template = mail.template and sent.recipient = mail.recipient)
   from public.emails as mail
@@ -303,11 +303,10 @@ begin
     select created_at, 'step', step, jsonb_build_object(
       'key', key, 'state', state, 'starts', starts, 'failures', failures, 'reference', reference,
       'last_error', last_error, 'updated_at', updated_at)
-    from private.order_steps where order_id = wanted
+    from private.steps_of(wanted)
     union all
     select (failure ->> 'at')::timestamptz, 'failure', step, failure
-    from private.order_steps, jsonb_array_elements(history) as failure
-    where order_id = wanted
+    from private.steps_of(wanted), jsonb_array_elements(history) as failure
     union all
     select created_at, 'money', entry.kind, jsonb_build_object(
       'amount', amount, 'currency', currency, 'reference', reference)

@@ -70,6 +70,9 @@ begin
     return 'repeated';
   end if;
   select * into subject from public.orders where id = private.order_of(event);
+  if subject.archived_at is not null then
+    perform private.unarchive_order(subject.id);
+  end if;
   if subject.id is null then
     return happened;
   elsif event ->> 'type' in ('refund.updated', 'refund.failed') and exists (

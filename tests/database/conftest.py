@@ -13,12 +13,14 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from local_stack.postgres.cluster import SUPERUSER
 from local_stack.postgres.server import migrated
 from local_stack.settings import Settings
 from tests.products import product_maker
 
 if TYPE_CHECKING:
     from tests.database.line import Line
+    from tests.webhooks.shop import Hooks
 
 Row = dict[str, Any]
 ADDRESS = {
@@ -54,6 +56,14 @@ def owner(owners_connection: psycopg.Connection[Row]) -> psycopg.Connection[Row]
     """A connection as `postgres`, the role that migrates; every statement commits."""
     owners_connection.execute("reset all")
     return owners_connection
+
+
+@pytest.fixture(scope="session")
+def superuser(database: Settings) -> Iterator[psycopg.Connection[Row]]:
+    """Who writes what the extensions write; every statement commits."""
+    url = database.database_url(SUPERUSER)
+    with psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
+        yield connection
 
 
 class RefusedError(Exception):
@@ -184,12 +194,15 @@ _AFRESH = """
 select pgmq.purge_queue(name) from private.queues;
 delete from private.outbox;
 delete from private.drains;
+delete from private.attempts;
+delete from public.job_runs;
+update private.jobs set held_by = null, held_until = null;
 delete from net.http_request_queue;
 update private.dead_letters set resolution = 'given_up', resolved_at = clock_timestamp()
 where resolution is null;
 update public.alarms set cleared_at = clock_timestamp() where cleared_at is null;
 update private.shop set language = default, staff_email = default, capture = default,
-  time_to_confirm = default;
+  time_to_confirm = default, quote_lifetime = default, time_zone = default;
 """
 
 
@@ -220,6 +233,17 @@ def line(
     from tests.database.line import Line  # noqa: PLC0415 - it needs what is above
 
     return Line(owner, functions_connection, shopper, new_user(role="staff"), new_product)
+
+
+@pytest.fixture
+def hooks(line: "Line") -> "Iterator[Hooks]":
+    """Webhooks whose endpoints live as long as the test."""
+    from tests.webhooks.shop import Hooks  # noqa: PLC0415 - it needs what is above
+
+    hooks = Hooks(line)
+    hooks.leave()
+    yield hooks
+    hooks.leave()
 
 
 @pytest.fixture(autouse=True)

@@ -111,7 +111,7 @@ def test_what_was_dealt_with_is_forgotten_in_time_and_nothing_else(line: Line) -
         "evt_old",
         "evt_young",
     )
-    line.rows("select private.forget()")
+    line.rows("select private.forget_logs(), private.forget_webhook_ids()")
     kept = line.rows(
         "select id from private.dead_letters where id = any (%s)",
         [fresh["id"], old["id"], still_open["id"]],

@@ -231,5 +231,6 @@ def test_each_status_that_has_a_mail_has_one(line: Line) -> None:
         "order.cancelled": "order_cancelled",
         "order.refund_completed": "order_refunded",
         "alarm.raised": "alarm",
+        "report.ready": "daily_report",
     }
     assert [row["template"] for row in rows if row["preference"]] == ["welcome"]

@@ -14,21 +14,47 @@ OPEN = {
     "public.ship_order", "public.fail_shipping", "public.deliver_order", "public.refund_order",
     "public.resend_email", "public.dead_letters", "public.retry_dead_letter",
     "public.retry_dead_letters_like", "public.give_up_dead_letter", "public.acknowledge_alarm",
-    "public.order_history",
+    "public.order_history", "public.quote_order", "public.experiment_results",
+    "public.sales_summary", "public.hourly_report",
+    "public.create_webhook_endpoint", "public.update_webhook_endpoint",
+    "public.rotate_webhook_secret", "public.enable_webhook_endpoint",
+    "public.disable_webhook_endpoint", "public.delete_webhook_endpoint",
+    "public.redeliver_webhook", "public.redeliver_webhooks", "public.discard_webhook",
+    "public.test_webhook_endpoint", "public.replay_webhooks", "public.webhook_event_types",
+    "private.create_webhook_endpoint", "private.update_webhook_endpoint",
+    "private.rotate_webhook_secret", "private.set_webhook_endpoint",
+    "private.delete_webhook_endpoint", "private.redeliver_webhook", "private.redeliver_webhooks",
+    "private.discard_webhook", "private.test_webhook_endpoint", "private.replay_webhooks",
+    "private.list_webhook_event_types",
+    "public.run_job", "public.job_health", "private.run_job", "private.job_health",
+    "public.describe_image", "private.describe_image",
+    "public.list_users", "public.get_user", "public.edit_user", "public.end_sessions",
+    "public.create_product", "public.update_product",
+    "private.list_users", "private.get_user", "private.edit_user", "private.end_sessions",
+    "private.create_product", "private.update_product",
     "private.is_staff", "private.refuse",
     "private.place_order", "private.cancel_order",
     "private.ship_order", "private.fail_shipping", "private.deliver_order", "private.refund_order",
     "private.resend_email", "private.list_dead_letters", "private.retry_dead_letter",
     "private.retry_dead_letters_like", "private.give_up_dead_letter", "private.acknowledge_alarm",
-    "private.order_history",
+    "private.order_history", "private.quote_order", "private.experiment_results",
+    "private.sales_summary", "private.hourly_report",
 }  # fmt: skip
 ANONYMOUS = {"private.is_staff"}
 ENGINE = {
+    "engine.claim_images", "engine.finish_images", "engine.renew_images", "engine.note_object",
+    "engine.claim_schedules", "engine.finish_schedules", "engine.renew_schedules",
+    "engine.run_task", "engine.start_job", "engine.check_jobs",
     "engine.claim_orders", "engine.finish_orders", "engine.renew_orders",
     "engine.claim_emails", "engine.finish_emails", "engine.renew_emails",
+    "engine.claim_analytics", "engine.finish_analytics", "engine.renew_analytics",
+    "engine.expose", "engine.product_changes", "engine.read_product", "engine.product_pricing",
+    "engine.claim_webhooks", "engine.finish_webhooks", "engine.renew_webhooks",
     "engine.receive_payment_events", "engine.ledger_differences", "engine.payment_books",
+    "engine.claim_idempotency_key", "engine.settle_idempotency_key",
     "engine.queue_policy", "engine.queue_depths", "engine.order_progress",
     "engine.report_reconciliation",
+    "engine.deliver_events",
 }  # fmt: skip
 
 OURS = """
@@ -114,4 +140,4 @@ def test_the_policy_of_a_queue_is_what_its_worker_reads(line: Line) -> None:
     line.messages("orders")
     depths: dict[str, Row] = {row["queue"]: row for row in line.call("queue_depths")}
     assert (depths["orders"]["length"], depths["orders"]["dead_letters"]) == (1, 0)
-    assert not depths["webhooks"]["active"]
+    assert depths["webhooks"]["active"]

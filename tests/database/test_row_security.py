@@ -13,13 +13,27 @@ OWN = {
     "orders", "order_items", "order_events", "payments", "refunds", "shipments", "profiles",
     "preferences",
 }  # fmt: skip
-STAFF = {"stock_movements", "payment_entries", "emails", "alarms"}
+STAFF = {
+    "product_uploads",
+    "experiments", "experiment_arms", "experiment_exposures",
+    "webhook_endpoints", "webhook_deliveries", "webhook_attempts",
+    "stock_movements", "payment_entries", "emails", "alarms", "order_counts", "daily_sales",
+    "product_sales", "hourly_metrics", "job_runs", "reports",
+}  # fmt: skip
 
 COLUMN = {
     "inventory": "product_id",
     "product_prices": "price",
     "order_items": "name",
     "alarms": "cleared_at",
+    "webhook_attempts": "error",
+    "experiments": "active",
+    "experiment_arms": "weight",
+    "experiment_exposures": "arm",
+    "order_counts": "orders",
+    "daily_sales": "placed",
+    "product_sales": "amount",
+    "hourly_metrics": "value",
 }
 
 

@@ -1,0 +1,103 @@
+"""The public keys of Supabase Auth (JWKS), kept and renewed."""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+import jwt
+
+_LOG = logging.getLogger(__name__)
+_TIMEOUT = aiohttp.ClientTimeout(total=5)
+_ALGORITHMS = ("ES256", "RS256")
+_FRESH_SECONDS = 600
+_USABLE_SECONDS = 3600
+_COOLDOWN_SECONDS = 10
+_RETRY_SECONDS = 1
+
+
+class KeysUnavailable(Exception):  # noqa: N818 - says what happened
+    """Auth does not tell its keys, and those that are known are too old."""
+
+
+class KeySet:
+    """Keys by their id: fetched again when they are old, or when an unknown one is asked for.
+
+    Whatever ids strangers make up, Auth is not asked more often than every ten seconds.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`clock` tells seconds."""
+        self._session = session
+        self._url = url
+        self._clock = clock
+        self._keys: Mapping[str, jwt.PyJWK] = {}
+        self._fetched_at = self._next_fetch = -math.inf
+        self._lock = asyncio.Lock()
+
+    async def find(self, kid: str) -> jwt.PyJWK | None:
+        """The key with this id, if Auth has it.
+
+        Raises:
+            KeysUnavailable: nobody knows.
+        """
+        if self._is_due(kid):
+            async with self._lock:
+                if self._is_due(kid):
+                    await self._fetch()
+        if self._age() > _USABLE_SECONDS:
+            raise KeysUnavailable
+        return self._keys.get(kid)
+
+    def _age(self) -> float:
+        return self._clock() - self._fetched_at
+
+    def _is_due(self, kid: str) -> bool:
+        wanted = kid not in self._keys or self._age() > _FRESH_SECONDS
+        return wanted and self._clock() >= self._next_fetch
+
+    async def _fetch(self) -> None:
+        pause = _RETRY_SECONDS
+        try:
+            self._keys = dict(_usable(await self._load()))
+            self._fetched_at = self._clock()
+            pause = _COOLDOWN_SECONDS
+        except (aiohttp.ClientError, TimeoutError, ValueError, RecursionError) as error:
+            _LOG.warning("Auth does not tell its keys", exc_info=error)
+        finally:
+            self._next_fetch = self._clock() + pause
+
+    async def _load(self) -> list[Any]:
+        """The set's members.
+
+        Raises:
+            ValueError: the answer is no JWK set.
+        """
+        async with self._session.get(
+            self._url, timeout=_TIMEOUT, allow_redirects=False
+        ) as response:
+            document = await response.json(content_type=None)
+        keys = document.get("keys") if isinstance(document, dict) else None
+        if response.status != HTTPStatus.OK or not isinstance(keys, list):
+            raise ValueError("no JWK set")
+        return keys
+
+
+def _usable(members: list[Any]) -> Iterator[tuple[str, jwt.PyJWK]]:
+    """Those that may sign the tokens of users, each for the one algorithm that its kind is for."""
+    for member in members:
+        try:
+            key = jwt.PyJWK(member)
+            if key.algorithm_name in _ALGORITHMS and key.key_id:
+                yield key.key_id, key
+        except (jwt.PyJWTError, AttributeError, TypeError, ValueError):
+            continue

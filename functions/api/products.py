@@ -1,0 +1,133 @@
+"""/products: the catalogue, for everybody to look at and for staff to edit."""
+
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query, Response
+
+from functions.api.callers import AsAnyone, AsCaller, StaffCaller
+from functions.api.etags import Versions, etag
+from functions.api.idempotency import Once
+from functions.api.ids import ProductId, missing
+from functions.api.models import Page
+from functions.api.pages import Place, Wanted
+from functions.api.problem_schema import problems
+from functions.api.product_bodies import COLUMNS, CatalogueProduct, NewProduct, ProductChanges
+from functions.api.rest import UserClient
+from functions.api.routing import api_router
+from functions.kit.database import Row
+
+router = api_router("products")
+
+
+@router.get("/products", operation_id="listProducts", responses=problems(400))
+async def list_products(
+    rest: AsAnyone,
+    wanted: Wanted,
+    search: Annotated[
+        str | None,
+        Query(min_length=1, max_length=200, pattern=r"^[^\x00]*$", description="Words."),
+    ] = None,
+    active: Annotated[bool, Query(description="false: those not on sale, for staff.")] = True,
+) -> Page[CatalogueProduct]:
+    """Products by name."""
+    query = {"select": COLUMNS, "order": "name,id", "limit": str(wanted.wanted)}
+    query["active"] = f"is.{str(active).lower()}"
+    if search:
+        query["search"] = f"wfts(english).{search}"
+    if wanted.after:
+        query["or"] = _after(wanted.after)
+    rows = await rest.select("products", query)
+    found = [CatalogueProduct.model_validate(row) for row in rows]
+    return wanted.page(found, lambda product: [product.name, str(product.id)])
+
+
+@router.post(
+    "/products",
+    operation_id="createProduct",
+    status_code=HTTPStatus.CREATED,
+    responses=problems(400, 403, 409, 413, 415),
+)
+async def create_product(
+    _staff: StaffCaller, rest: AsCaller, wanted: NewProduct, once: Once, response: Response
+) -> CatalogueProduct:
+    """Staff: put a product into the catalogue."""
+
+    async def create() -> CatalogueProduct:
+        made = await rest.call("create_product", {"product": wanted.model_dump(mode="json")})
+        return await _find(rest, UUID(made["id"]))
+
+    product = await once(CatalogueProduct, create)
+    response.headers["Location"] = f"/products/{product.id}"
+    return _tagged(response, product)
+
+
+@router.patch(
+    "/products/{product_id}",
+    operation_id="updateProduct",
+    responses=problems(400, 403, 404, 409, 412, 413, 415, 428),
+)
+async def update_product(
+    _staff: StaffCaller,
+    rest: AsCaller,
+    product_id: ProductId,
+    versions: Versions,
+    changes: ProductChanges,
+    once: Once,
+    response: Response,
+) -> CatalogueProduct:
+    """Staff: change a product. Orders keep the price that they were placed at."""
+    return await _change(rest, product_id, versions, changes.given(), once, response)
+
+
+@router.delete(
+    "/products/{product_id}",
+    operation_id="deactivateProduct",
+    responses=problems(403, 404, 409, 412, 428),
+)
+async def deactivate_product(
+    _staff: StaffCaller,
+    rest: AsCaller,
+    product_id: ProductId,
+    versions: Versions,
+    once: Once,
+    response: Response,
+) -> CatalogueProduct:
+    """Staff: take a product off sale. It stays there for the orders that have it."""
+    return await _change(rest, product_id, versions, {"active": False}, once, response)
+
+
+async def _change(
+    rest: UserClient,
+    product_id: UUID,
+    versions: list[str] | None,
+    changes: Row,
+    once: Once,
+    response: Response,
+) -> CatalogueProduct:
+    arguments = {"product_id": str(product_id), "changes": changes, "versions": versions}
+
+    async def change() -> CatalogueProduct:
+        await rest.call("update_product", arguments)
+        return await _find(rest, product_id)
+
+    return _tagged(response, await once(CatalogueProduct, change))
+
+
+async def _find(rest: UserClient, product_id: UUID) -> CatalogueProduct:
+    rows = await rest.select("products", {"id": f"eq.{product_id}", "select": COLUMNS})
+    if not rows:
+        raise missing("product")
+    return CatalogueProduct.model_validate(rows[0])
+
+
+def _tagged(response: Response, product: CatalogueProduct) -> CatalogueProduct:
+    response.headers["ETag"] = etag(product.version)
+    return product
+
+
+def _after(place: Place) -> str:
+    """What comes after a name and an id. The name is quoted: it may hold any character."""
+    name = '"' + place[0].replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return f"(name.gt.{name},and(name.eq.{name},id.gt.{place[1]}))"

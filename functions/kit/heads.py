@@ -1,0 +1,26 @@
+"""HEAD wherever there is GET: the same headers, and nothing else."""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+class HeadAsGet:
+    """ASGI middleware: routes see a GET; what they say after the headers is dropped."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_head(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        inner: Scope = {**scope, "method": "GET"}
+        try:
+            await self._app(inner, receive, send_head)
+        finally:
+            scope["route"] = inner.get("route")
