@@ -17,10 +17,14 @@ COMMANDS = [
     "dead-letters list", "dead-letters show", "dead-letters retry", "dead-letters give-up",
     "alarms list", "alarms acknowledge", "orders show", "orders ship", "orders deliver",
     "orders cancel-shipping", "orders refund", "emails resend", "queues", "reconcile",
+    "jobs list", "jobs show", "jobs run",
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("command", ["", "dead-letters", "alarms", "orders", "emails", *COMMANDS])
+GROUPS = ["dead-letters", "alarms", "orders", "emails", "jobs"]
+
+
+@pytest.mark.parametrize("command", ["", *GROUPS, *COMMANDS])
 def test_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([*command.split(), "--help"])

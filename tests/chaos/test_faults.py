@@ -226,7 +226,7 @@ def storm(user: str) -> str:
       perform set_config('request.jwt.claims', '{claims}', true);
       perform private.place_order(
         jsonb_build_array(jsonb_build_object('product_id', product.id, 'quantity', 1)),
-        '{json.dumps(ADDRESS)}', 'pm_card_visa', gen_random_uuid(), null, null, null)
+        '{json.dumps(ADDRESS)}', 'pm_card_visa', gen_random_uuid(), null, null, null, null)
       from public.products as product, generate_series(1, {STORM_ORDERS})
       where product.slug = 'gift';
       -- One is ours, and one may be the sweeper's.

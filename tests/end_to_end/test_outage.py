@@ -115,15 +115,15 @@ def redirect_wake_ups(settings: Settings, address: str) -> None:
 
 
 async def asleep(settings: Settings) -> bool:
-    """Whether the functions run, and all their workers have found nothing more to do and left."""
+    """Whether the functions run, and those workers have found nothing more to do and left."""
     headers = {"Authorization": f"Bearer {settings.keys.metrics_token}"}
     try:
         async with (
             aiohttp.ClientSession(headers=headers) as session,
             session.get(f"{settings.functions_url}/metrics") as answer,
         ):
-            shown = re.findall(r"^orderbase_draining{.*} (.*)$", await answer.text(), re.MULTILINE)
-            return shown == ["0.0"] * len(QUEUES)
+            idle = r'^orderbase_draining{queue="(.*)"} 0\.0$'
+            return set(QUEUES) <= set(re.findall(idle, await answer.text(), re.MULTILINE))
     except aiohttp.ClientError:
         return False
 

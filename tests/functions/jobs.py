@@ -28,10 +28,23 @@ DATA: dict[str, dict[str, Any]] = {
         "detail": "12 messages are older than 5 minutes.",
         "raised_at": "2026-11-02T08:15:00+00:00",
     },
-}
+    "daily_report": {
+        "day": "2026-11-01",
+        "sales": [
+            {
+                "currency": "EUR", "placed": 12, "paid": 11, "completed": 9, "cancelled": 1,
+                "failed": 1, "items": 17, "gross": 129_900, "refunded": 9_900, "net": 120_000,
+                "best_sellers": [
+                    {"product_id": "a", "name": "Tea & towels", "quantity": 5, "amount": 17_450},
+                ],
+            },
+        ],
+    },
+}  # fmt: skip
 """What the event of each template says."""
 
-ORDER_TEMPLATES = [template for template in DATA if template not in ("welcome", "alarm")]
+OTHER_TEMPLATES = ("welcome", "alarm", "daily_report")
+ORDER_TEMPLATES = [template for template in DATA if template not in OTHER_TEMPLATES]
 
 
 def mail_job(template: str, **changed: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
@@ -46,7 +59,7 @@ def mail_job(template: str, **changed: Any) -> dict[str, Any]:  # noqa: ANN401 -
         "language": "en",
         "data": DATA.get(template, {}),
     }
-    order = {} if template in ("welcome", "alarm") else _order()
+    order = {} if template in OTHER_TEMPLATES else _order()
     return job | order | changed
 
 

@@ -15,9 +15,13 @@ from tests.functions.engine import until
 @asynccontextmanager
 async def serving(app: FastAPI) -> AsyncIterator[aiohttp.ClientSession]:
     """A client of the app, whose lifespan is the context's."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    # Only where the protocol is said does asyncio send at once, without waiting for an ACK.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
         host, port = listener.getsockname()
-        config = uvicorn.Config(app, lifespan="on", log_config=None, access_log=False)
+        config = uvicorn.Config(
+            app, lifespan="on", log_config=None, access_log=False, proxy_headers=False
+        )
         server = uvicorn.Server(config)
         with server.capture_signals():
             task = asyncio.create_task(server._serve([listener]))

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 import aiohttp
@@ -176,13 +177,21 @@ async def test_a_start_is_a_wake_up_and_a_stop_finishes_the_batch(engine: Engine
 async def test_health_is_live_without_the_database_and_ready_only_with_it(
     engine: Engine, client: Client
 ) -> None:
-    assert await ask(client, "GET", "/health") == (200, {"status": "ok"})
+    live = {"status": "ok", "name": "test", "version": version("orderbase-shop")}
+    assert await ask(client, "GET", "/health") == (200, live)
     assert await ask(client, "GET", "/health/ready") == (200, {"status": "ready"})
     assert engine.calls == [("finish_orders", {"results": []})]
     for fault in (503, 401, 404):
         engine.faults = [fault]
         assert await ask(client, "GET", "/health/ready") == (503, "not_ready")
-        assert await ask(client, "GET", "/health") == (200, {"status": "ok"})
+        assert await ask(client, "GET", "/health") == (200, live)
+
+
+async def test_health_tells_the_release_that_was_deployed(engine: Engine) -> None:
+    settings = engine.settings().model_copy(update={"release": "0123abc"})
+    async with serving(create_app("test", settings)) as client:
+        _, live = await ask(client, "GET", "/health")
+    assert live == {"status": "ok", "name": "test", "version": "0123abc"}
 
 
 async def test_one_app_of_all_is_ready_if_all_are(engine: Engine) -> None:

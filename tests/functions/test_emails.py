@@ -45,6 +45,7 @@ async def test_only_claimed_mails_are_sent(
         mail(6, template="order_cancelled"),
     ]
     async with emails(settings).open(database) as running:
+        assert running.worker
         running.worker.wake()
         await until(lambda: len(engine.results) == 6)
         await running.worker.stop(1)

@@ -126,7 +126,7 @@ async def test_no_text_from_outside_becomes_a_header_a_recipient_or_a_part(
 def _everywhere(job: dict[str, Any], text: str) -> dict[str, Any]:
     """The same job with this text in all of its names."""
     data = {
-        key: text if isinstance(value, str) and key != "raised_at" else value
+        key: text if isinstance(value, str) and key not in ("raised_at", "day") else value
         for key, value in job["data"].items()
     }
     if job["template"] not in ORDER_TEMPLATES:

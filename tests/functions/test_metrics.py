@@ -11,11 +11,14 @@ from prometheus_client import REGISTRY as GLOBAL_REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
+from functions.analytics import metrics as analytics_metrics
 from functions.kit import metrics
 from functions.kit.breaker import Breaker
 from functions.kit.metrics import REGISTRY, add_metrics
 from functions.kit.problems import answer_problems
 from functions.kit.requests import NamedRequests
+from functions.schedules import metrics as schedules_metrics
+from functions.webhooks import metrics as webhook_metrics
 from tests.functions.serving import serving
 
 TOKEN = "token-0123456789-ä"  # noqa: S105 - of a test
@@ -31,6 +34,15 @@ LABELS = {
     "orderbase_breaker_opened": {"service"},
     "orderbase_wakeups": {"queue"},
     "orderbase_webhooks": {"provider", "result"},
+    "orderbase_requests": {"method", "route", "status"},
+    "orderbase_request_seconds": {"method", "route"},
+    "orderbase_webhook_deliveries": {"result"},
+    "orderbase_orders_processed": set(),
+    "orderbase_order_amount_minor": {"currency"},
+    "orderbase_orders_failed": {"reason"},
+    "orderbase_order_processing_seconds": set(),
+    "orderbase_accounts_created": set(),
+    "orderbase_job_age_seconds": {"job"},
 }
 
 
@@ -106,7 +118,8 @@ def test_the_metrics_and_their_labels_are_these() -> None:
     """A label that names an order, a person or a message would be one series for each."""
     declared = {
         name: set(metric._labelnames)
-        for metric in vars(metrics).values()
+        for module in (metrics, analytics_metrics, schedules_metrics, webhook_metrics)
+        for metric in vars(module).values()
         if (name := getattr(metric, "_name", "")).startswith("orderbase_")
     }
     assert declared == LABELS

@@ -55,6 +55,7 @@ async def test_steps_are_taken_and_their_receipts_repeated(
         {"step": "unheard of", "message_id": 5, "order_id": "o", "key": "k", "starts": 1},
     ]
     async with orders(settings_of(engine, double)).open(database) as running:
+        assert running.worker
         running.worker.wake()
         await until(lambda: len(engine.results) == 5)
         await running.worker.stop(1)
@@ -71,6 +72,7 @@ async def test_staff_ship_where_there_is_no_carrier(
 ) -> None:
     engine.due = [ship_job(1) | {"message_id": 1}]
     async with orders(settings_of(engine, double, carrier="manual")).open(database) as running:
+        assert running.worker
         running.worker.wake()
         await until(lambda: len(engine.results) == 1)
         await running.worker.stop(1)

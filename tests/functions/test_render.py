@@ -116,10 +116,13 @@ def test_html_runs_nothing_loads_nothing_and_names_its_language(
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_hostile_names_are_shown_and_nothing_else(template: str, name: str) -> None:
     plain = mail_job(template)
-    data = {
-        key: name if isinstance(value, str) and key != "raised_at" else value
+    data: dict[str, Any] = {
+        key: name if isinstance(value, str) and key not in ("raised_at", "day") else value
         for key, value in plain["data"].items()
     }
+    for sales in data.get("sales", []):
+        seller = sales["best_sellers"][0] | {"name": name}
+        data |= {"sales": [sales | {"best_sellers": [seller]}]}
     hostile = plain | {"data": data}
     if template in ORDER_TEMPLATES:
         item = plain["items"][0] | {"name": name}

@@ -2,6 +2,7 @@
 
 import pytest
 
+from functions.api.settings import ApiSettings
 from functions.emails.settings import EmailSettings, MailServer, parse_mailbox
 from functions.kit.settings import Settings
 from functions.orders.settings import OrderSettings
@@ -9,6 +10,7 @@ from functions.orders.settings import OrderSettings
 GOOD = {
     "SUPABASE_URL": "http://127.0.0.1:54321",
     "SUPABASE_SECRET_KEY": "sb_secret_canary",
+    "SUPABASE_PUBLISHABLE_KEY": "sb_publishable_test",
     "WEBHOOK_SECRET": "whsec_0123456789abcdef0123456789",
     "STRIPE_API_KEY": "sk_test_canary",
     "SMTP_URL": "smtp://user:canary@mail.example.com:2525",
@@ -22,6 +24,7 @@ OPTIONAL = (
     "METRICS_TOKEN",
     "MAIL_FROM",
     "SHOP_NAME",
+    "HEARTBEAT_URL",
 )
 
 
@@ -51,6 +54,8 @@ def test_defaults_are_those_of_the_embedded_stack(environment: pytest.MonkeyPatc
         (OrderSettings, "STRIPE_API_KEY"),
         (EmailSettings, "SMTP_URL"),
         (EmailSettings, "WEB_URL"),
+        (ApiSettings, "SUPABASE_PUBLISHABLE_KEY"),
+        (ApiSettings, "WEB_URL"),
     ],
 )
 def test_a_missing_or_empty_variable_is_named(
@@ -71,6 +76,9 @@ def test_a_missing_or_empty_variable_is_named(
         (Settings, "SUPABASE_URL", "canary"),
         (Settings, "WEBHOOK_SECRET", "canary"),
         (OrderSettings, "STRIPE_API_BASE", "canary"),
+        (ApiSettings, "TRUSTED_PROXIES", "10.0.0.0/8, canary"),
+        (ApiSettings, "DEFAULT_PAYMENT_METHOD", "canary"),
+        (ApiSettings, "REQUESTS_PER_MINUTE", "0"),
         (OrderSettings, "CARRIER", "canary"),
         (EmailSettings, "SMTP_URL", "http://canary"),
         (EmailSettings, "SMTP_URL", "smtp://canary:port"),

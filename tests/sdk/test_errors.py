@@ -13,7 +13,7 @@ from orderbase.errors import CODES, OrderbaseError
 MIGRATIONS = Path(__file__).parents[2] / "supabase" / "migrations"
 _REFUSAL = re.compile(r"private\.refuse\(\s*(\d{3}),\s*(case .*? end|'\w+')", re.DOTALL)
 # Said by this client, not by the database.
-_OWN = {"product_not_found", "invalid_order_id"}
+_OWN = {"invalid_order_id"}
 
 
 def _refusals() -> dict[str, int]:
