@@ -1,6 +1,6 @@
 """All functions in one process, for development and single containers.
 
-uvicorn functions.main:app
+uvicorn functions.main:app --no-proxy-headers
 """
 
 from functions.analytics.function import analytics

@@ -228,7 +228,7 @@ async def test_requests_are_counted_by_route_and_never_by_path(shopper: Person) 
     assert (count(**known), count(**strange)) == (before[0] + 1, before[1] + 1)
     other = {"method": "other", "route": "/me", "status": "405"}
     before_other = count(**other)
-    await shopper.ask("BREW", "/me")
+    await shopper.ask("PROPFIND", "/me")
     assert count(**other) == before_other + 1
     samples = [sample for metric in REGISTRY.collect() for sample in metric.samples]
     assert not any(UNKNOWN in str(sample.labels) for sample in samples)

@@ -40,6 +40,17 @@ def test_a_key_is_claimed_once_and_then_answers(engine: Caller, shopper: Caller)
     assert claim(engine, shopper, key, "b")["state"] == "reused"
 
 
+def test_when_its_time_is_over_an_answer_stays_and_another_request_gets_nothing(
+    engine: Caller, shopper: Caller
+) -> None:
+    key, unanswered = uuid.uuid4().hex, uuid.uuid4().hex
+    settle(engine, shopper, key, claim(engine, shopper, key, lease=0), {"body": {}})
+    assert claim(engine, shopper, key)["state"] == "answered"
+    claim(engine, shopper, unanswered, lease=0)
+    assert claim(engine, shopper, unanswered, "b")["state"] == "reused"
+    assert claim(engine, shopper, unanswered)["state"] == "claimed"
+
+
 def test_a_key_that_was_given_up_is_free(engine: Caller, shopper: Caller) -> None:
     key = uuid.uuid4().hex
     settle(engine, shopper, key, claim(engine, shopper, key), None)

@@ -2,11 +2,13 @@
 
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 
 from tests.database.conftest import Caller, RefusedError, Row
+from tests.database.locks import wait_for_a_lock
 
 UNKNOWN = uuid.uuid4()
 
@@ -100,3 +102,21 @@ def test_an_account_that_is_gone_is_not_shown(
     with pytest.raises(RefusedError, match="no such user"):
         staff.call("get_user", user_id=shopper.id)
     assert shopper.id not in [row["id"] for row in staff.call("list_users")]
+
+
+def test_of_two_who_edit_the_same_version_the_later_one_is_refused(
+    staff: Caller, shopper: Caller, owner: psycopg.Connection[Row]
+) -> None:
+    [seen] = staff.call("get_user", user_id=shopper.id)
+    edit = "select version from public.edit_user(%s, %s, array[%s])"
+
+    def later() -> None:
+        staff.query(edit, shopper.id, "Eve", seen["version"])
+
+    with ThreadPoolExecutor(1) as pool:
+        with staff.connection() as first:
+            first.execute(edit.encode(), (shopper.id, "Ada", seen["version"]))
+            waiting = pool.submit(later)
+            wait_for_a_lock(owner)
+        with pytest.raises(psycopg.Error, match="has changed since you looked"):
+            waiting.result(10)

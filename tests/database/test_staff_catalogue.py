@@ -2,11 +2,13 @@
 
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 
 from tests.database.conftest import Caller, RefusedError, Row
+from tests.database.locks import wait_for_a_lock
 
 US = {"country": "US", "price": 5, "currency": "USD"}
 
@@ -79,3 +81,21 @@ def test_the_version_counts_whoever_edits(
     with pytest.raises(RefusedError) as refused:
         engine.call("update_product", product_id=wanted, changes={"price": 2}, versions="{1}")
     assert refused.value.context == {"version": 2}
+
+
+def test_of_two_who_edit_the_same_version_the_later_one_is_refused(
+    engine: Caller, owner: psycopg.Connection[Row], new_product: Callable[..., str]
+) -> None:
+    edit = "select (public.update_product(%s, %s, '{1}')).version"
+    wanted = new_product()
+
+    def later() -> None:
+        engine.query(edit, wanted, '{"price": 2}')
+
+    with ThreadPoolExecutor(1) as pool:
+        with engine.connection() as first:
+            first.execute(edit.encode(), (wanted, '{"price": 1}'))
+            waiting = pool.submit(later)
+            wait_for_a_lock(owner)
+        with pytest.raises(psycopg.Error, match="has changed since you looked"):
+            waiting.result(10)

@@ -8,12 +8,13 @@ from typing import Annotated
 
 import aiohttp
 import pytest
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from functions.kit.app import Function, Running, clients_of, create_app
 from functions.kit.database import Database, DatabaseUnavailable
+from functions.kit.heads import HeadAsGet
 from functions.kit.metrics import REGISTRY
 from functions.kit.problems import Problem, unauthorized, unavailable
 from tests.functions.engine import Engine
@@ -143,6 +144,23 @@ async def test_head_is_get_without_its_body(client: Client) -> None:
         assert (answer.status, await answer.read()) == (200, b"")
         assert answer.headers["Content-Length"] == str(len('"Hello, Ada"'))
     assert REGISTRY.get_sample_value("orderbase_requests_total", labels) == before + 1
+
+
+async def test_a_server_that_does_not_drop_the_body_of_a_head_sends_none_either() -> None:
+    app = FastAPI()
+    app.get("/")(lambda: "Hello")
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "HEAD", "path": "/", "headers": [], "query_string": b""}
+    await HeadAsGet(app)(scope, receive, send)
+    assert [message.get("body", b"") for message in sent] == [b"", b""]
+    assert (b"content-length", b"7") in sent[0]["headers"]
 
 
 async def test_a_slash_more_is_another_path(client: Client) -> None:
