@@ -4,6 +4,7 @@ import sys
 
 from benchmarks import (
     aggregation,
+    client_sdk,
     cold_start,
     gateway,
     growth,
@@ -30,6 +31,7 @@ BENCHMARKS = {
     "images": images.main,
     "product_cache": product_cache.main,
     "aggregation": aggregation.main,
+    "client_sdk": client_sdk.main,
 }
 
 

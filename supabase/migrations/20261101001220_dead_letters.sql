@@ -126,16 +126,32 @@ begin
 end
 $$;
 
-create function private.check_staff() returns void
+-- A token says what was true when it was made: what staff may do is looked up, as of now.
+create function private.check_staff() returns uuid
 language plpgsql stable
 set search_path = ''
 as $$
+declare
+  caller private.caller;
 begin
-  if current_setting('role', true) is distinct from 'service_role' and not private.is_staff() then
+  if current_setting('role', true) = 'service_role' then
+    return auth.uid();
+  end if;
+  if private.is_staff() then
+    caller := private.signed_in();
+  end if;
+  if caller.id is null or not exists (
+    select from auth.users
+    where id = caller.id and raw_app_meta_data ->> 'role' = 'staff'
+      and coalesce(banned_until, '-infinity') <= clock_timestamp()
+  ) then
     perform private.refuse(403, 'staff_only', 'Only the shop''s staff can do this.');
   end if;
+  return caller.id;
 end
 $$;
+comment on function private.check_staff() is
+'Who calls, if they work in the shop and are signed in at this moment; null: the shop itself.';
 
 -- Back to where the order was, so that the step is due again with its old key.
 create function private.resume_order(ordered uuid) returns public.orders

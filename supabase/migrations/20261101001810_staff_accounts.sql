@@ -4,33 +4,6 @@ set statement_timeout = '60s';
 
 create index profiles_created_at_idx on public.profiles (created_at desc, user_id desc);
 
--- Stricter than check_staff: for verbs that change what others may do, a token is not enough. It outlives a
--- sign-out, and a role that was taken back.
-create function private.check_staff_now() returns uuid
-language plpgsql stable
-set search_path = ''
-as $$
-declare
-  caller private.caller;
-begin
-  perform private.check_staff();
-  if auth.uid() is null then
-    return null;
-  end if;
-  caller := private.signed_in();
-  if not exists (
-    select from auth.users
-    where id = caller.id and raw_app_meta_data ->> 'role' = 'staff'
-      and coalesce(banned_until, '-infinity') <= clock_timestamp()
-  ) then
-    perform private.refuse(403, 'staff_only', 'Only the shop''s staff can do this.');
-  end if;
-  return caller.id;
-end
-$$;
-comment on function private.check_staff_now() is
-'Who calls, if they work in the shop and are signed in at this moment; null: the shop itself.';
-
 create type private.person as (
   id uuid, email text, display_name text, role text, is_guest boolean, deactivated boolean,
   newsletter boolean, notifications boolean, created_at timestamptz, version text
@@ -79,7 +52,7 @@ security definer
 set search_path = ''
 as $$
 begin
-  perform private.check_staff_now();
+  perform private.check_staff();
   if max_rows is null or max_rows not between 1 and 1000 then
     perform private.refuse(422, 'invalid_max_rows', 'max_rows must be from 1 to 1000.');
   end if;
@@ -102,7 +75,7 @@ security definer
 set search_path = ''
 as $$
 begin
-  perform private.check_staff_now();
+  perform private.check_staff();
   return private.find_person(wanted);
 end
 $$;
@@ -117,7 +90,7 @@ as $$
 declare
   person private.person;
 begin
-  perform private.check_staff_now();
+  perform private.check_staff();
   if char_length(new_display_name) > 200 then
     perform private.refuse(422, 'invalid_display_name', 'A name has at most 200 characters.');
   end if;
@@ -143,7 +116,7 @@ set search_path = ''
 set lock_timeout = '3s'
 as $$
 begin
-  if private.check_staff_now() = wanted then
+  if private.check_staff() = wanted then
     perform private.refuse(409, 'own_account', 'This is your own account: somebody else has to do it.');
   end if;
   delete from auth.sessions where user_id = wanted;

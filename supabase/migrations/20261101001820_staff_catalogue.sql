@@ -93,7 +93,7 @@ as $$
 declare
   made public.products;
 begin
-  perform private.check_staff_now();
+  perform private.check_staff();
   perform private.check_product(product);
   if not product ?& array['slug', 'name', 'price', 'currency'] then
     perform private.refuse(422, 'invalid_product', 'A product has a slug, a name, a price and a currency.');
@@ -121,7 +121,7 @@ as $$
 declare
   subject public.products;
 begin
-  perform private.check_staff_now();
+  perform private.check_staff();
   perform private.check_product(changes);
   select * into subject from public.products where id = wanted for no key update;
   if subject.id is null then

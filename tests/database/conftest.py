@@ -161,11 +161,12 @@ def new_user(database: Settings, auth_admin: psycopg.Connection[Row]) -> Callabl
     def make(role: str | None = None, email: str | None = "") -> Caller:
         user_id = uuid.uuid4()
         address = f"{user_id}@example.com" if email == "" else email
-        auth_admin.execute(
-            "insert into auth.users (id, email, is_anonymous) values (%s, %s, %s)",
-            (user_id, address, address is None),
-        )
         metadata = {"role": role} if role else {}
+        auth_admin.execute(
+            "insert into auth.users (id, email, is_anonymous, raw_app_meta_data)"
+            " values (%s, %s, %s, %s)",
+            (user_id, address, address is None, Jsonb(metadata)),
+        )
         claims = {"sub": str(user_id), "role": "authenticated", "app_metadata": metadata}
         return Caller(database.database_url(), "authenticated", claims)
 

@@ -50,6 +50,15 @@ VERBS: dict[str, Row] = {
     "webhook_event_types": {},
     "sales_summary": {"first_day": "2026-11-01", "last_day": "2026-11-30"},
     "hourly_report": {"first_hour": "2026-11-01T00:00Z", "last_hour": "2026-11-02T00:00Z"},
+    "experiment_results": {"name": "checkout_button"},
+    "list_users": {},
+    "get_user": {"user_id": uuid.uuid4()},
+    "edit_user": {"user_id": uuid.uuid4(), "display_name": "Eve"},
+    "end_sessions": {"user_id": uuid.uuid4()},
+    "create_product": {
+        "product": {"slug": "not-theirs", "name": "Cup", "price": 1, "currency": "EUR"}
+    },
+    "update_product": {"product_id": uuid.uuid4(), "changes": {"price": 1}},
 }
 
 
@@ -88,6 +97,17 @@ def test_only_the_staff_may(
         assert refusal(call) == (403, "staff_only")
     anon = Caller(database.database_url(), "anon", {"role": "anon"})
     assert refusal(lambda: anon.call(f"public.{verb}", **VERBS[verb]))[0] == "42501"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_token_that_outlives_the_job_opens_nothing(
+    new_user: Callable[..., Caller], auth_admin: psycopg.Connection[Row], verb: str
+) -> None:
+    fired, gone = new_user("staff"), new_user("staff")
+    auth_admin.execute("update auth.users set raw_app_meta_data = '{}' where id = %s", (fired.id,))
+    gone.claims["session_id"] = str(uuid.uuid4())
+    for caller, said in ((fired, (403, "staff_only")), (gone, (401, "sign_in_required"))):
+        assert refusal(partial(caller.call, f"public.{verb}", **VERBS[verb])) == said
 
 
 def test_this_file_knows_every_verb_of_the_staff(line: Line) -> None:

@@ -5,6 +5,7 @@ from tests.mutants.functions import FUNCTIONS
 from tests.mutants.images import IMAGES
 from tests.mutants.read_models import READ_MODELS
 from tests.mutants.schedules import SCHEDULES
+from tests.mutants.sdk import SDK
 from tests.mutants.webhooks import WEBHOOKS
 
-MUTANTS = (*DATABASE, *FUNCTIONS, *READ_MODELS, *SCHEDULES, *WEBHOOKS, *IMAGES)
+MUTANTS = (*DATABASE, *FUNCTIONS, *READ_MODELS, *SCHEDULES, *WEBHOOKS, *IMAGES, *SDK)
