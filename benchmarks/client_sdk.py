@@ -5,12 +5,14 @@ machine with them. Every ratio is taken within a round.
 """
 
 import asyncio
-import resource
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from statistics import median
 
 from benchmarks.report import Report, percentile
@@ -19,6 +21,7 @@ from benchmarks.shop import open_shop
 from benchmarks.stack import stack
 from local_stack.settings import Settings
 from orderbase import AsyncOrderbase, Orderbase
+from orderbase._feed import PAGE_ROWS
 
 _IN_FLIGHT = 16
 _ROUNDS = 4
@@ -29,10 +32,19 @@ Figures = Mapping[str, Sequence[float]]
 """By arm, one value per round."""
 
 
-async def load(call: Call, in_flight: int) -> tuple[float, float]:
-    """Calls per second, and the 99th percentile of their times in ms."""
+@dataclass(frozen=True)
+class Load:
+    """Calls per second, the 99th percentile of their times, and the client's CPU for one, in ms."""
+
+    rate: float
+    p99: float
+    cpu: float
+
+
+async def load(call: Call, in_flight: int) -> Load:
+    """As many calls as it takes."""
     times: list[float] = []
-    end = time.perf_counter() + _SECONDS
+    cpu, end = time.process_time(), time.perf_counter() + _SECONDS
 
     async def caller() -> None:
         while (begun := time.perf_counter()) < end:
@@ -40,22 +52,22 @@ async def load(call: Call, in_flight: int) -> tuple[float, float]:
             times.append((time.perf_counter() - begun) * 1000)
 
     await asyncio.gather(*(caller() for _ in range(in_flight)))
-    return len(times) / _SECONDS, percentile(times, 99)
+    cpu = (time.process_time() - cpu) / len(times) * 1000
+    return Load(len(times) / _SECONDS, percentile(times, 99), cpu)
 
 
-async def compare(
-    arms: Mapping[str, Call], in_flight: int, rounds: int = _ROUNDS
-) -> tuple[Figures, Figures]:
-    """Calls per second and 99th percentiles, forth and back; the first round warms up."""
-    rates: dict[str, list[float]] = defaultdict(list)
-    slowest: dict[str, list[float]] = defaultdict(list)
-    for turn in range(rounds + 1):
+async def compare(arms: Mapping[str, Call], in_flight: int) -> tuple[Figures, Figures, Figures]:
+    """Rates, 99th percentiles and CPU, forth and back; the first round warms up."""
+    loads: dict[str, list[Load]] = defaultdict(list)
+    for turn in range(_ROUNDS + 1):
         for name in list(arms) if turn % 2 else reversed(list(arms)):
-            rate, late = await load(arms[name], in_flight)
-            if turn:
-                rates[name].append(rate)
-                slowest[name].append(late)
-    return rates, slowest
+            loads[name].append(await load(arms[name], in_flight))
+    after = {name: found[1:] for name, found in loads.items()}
+    return (
+        {name: [one.rate for one in found] for name, found in after.items()},
+        {name: [one.p99 for one in found] for name, found in after.items()},
+        {name: [one.cpu for one in found] for name, found in after.items()},
+    )
 
 
 def compare_in_turn(arms: Mapping[str, Callable[[], object]]) -> Figures:
@@ -107,18 +119,31 @@ def milliseconds_for_a_user(shop: AsyncOrderbase, access_token: str) -> float:
     return time.perf_counter() - begun
 
 
-def events_per_second(settings: Settings) -> tuple[float, float]:
-    """Of a watch that blocks, over the gateway; and how much memory it took, in MiB."""
+def events_per_second(settings: Settings) -> float:
+    """Of a watch that blocks, over the gateway."""
     key = settings.keys.secret_key
     with Orderbase(settings.api_url, key) as shop, shop.orders.watch(after="0-0") as events:
         next(events)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         begun = time.perf_counter()
-        for count, _ in enumerate(events, 1):
-            if count == _EVENTS:
-                break
-        seconds = time.perf_counter() - begun
-    return _EVENTS / seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+        for _ in islice(events, _EVENTS):
+            pass
+        return _EVENTS / (time.perf_counter() - begun)
+
+
+def growth_of_watching(settings: Settings) -> float:
+    """Peak of the memory that Python has, later by that of the first two pages."""
+    peaks = []
+    key = settings.keys.secret_key
+    with Orderbase(settings.api_url, key) as shop, shop.orders.watch(after="0-0") as events:
+        next(events)
+        tracemalloc.start()
+        for count in (2 * PAGE_ROWS, _EVENTS - 2 * PAGE_ROWS):
+            for _ in islice(events, count):
+                pass
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.reset_peak()
+        tracemalloc.stop()
+    return peaks[1] / peaks[0]
 
 
 async def calls(settings: Settings, report: Report) -> None:
@@ -129,14 +154,16 @@ async def calls(settings: Settings, report: Report) -> None:
         ("placing orders", shops.placing(), 2.8),
         ("small reads", shops.reading(), 4.5),
     ):
-        rates, slowest = await compare(arms, _IN_FLIGHT)
+        rates, slowest, costs = await compare(arms, _IN_FLIGHT)
         report.add(f"{name}, {_IN_FLIGHT} in flight", median(rates["ours"]), "calls/s")
         report.add("  ours / supabase-py", ratio(rates), "x", at_least=faster)
         report.add("  p99, ours / supabase-py", ratio(slowest), "x", at_most=0.2)
-        rates, _ = await compare(arms, 1)
+        report.add("  CPU of the client", median(costs["ours"]), "ms/call", at_most=0.35)
+        report.add("  CPU, ours / supabase-py", ratio(costs), "x")
+        rates, _, _ = await compare(arms, 1)
         report.add(f"{name}, one at a time", median(rates["ours"]), "calls/s")
         report.add("  ours / supabase-py", ratio(rates), "x", at_least=1)
-    rates, _ = await compare(shops.listing(), 1)
+    rates, _, _ = await compare(shops.listing(), 1)
     report.add(f"{LISTED} orders with items", 1000 / median(rates["ours"]), "ms")
     report.add("  time, ours / supabase-py's dicts", 1 / ratio(rates), "x", at_most=1.3)
     milliseconds = milliseconds_for_a_user(shops.ours, shops.token)
@@ -155,7 +182,8 @@ def main() -> None:
     with stack(without=["functions"]) as started:
         open_shop(started.settings)
         asyncio.run(calls(started.settings, report))
-        per_second, memory = events_per_second(started.settings)
+        per_second = events_per_second(started.settings)
+        growth = growth_of_watching(started.settings)
     report.add("events of the feed to one watcher", per_second, "events/s", at_least=10_000)
-    report.add("  memory that it takes beyond a page", memory, "MiB", at_most=5)
+    report.add("  its memory, later / at first", growth, "x", at_most=1.1)
     report.show()

@@ -23,8 +23,8 @@ IMAGES = (
         "replaced meanwhile",
         "A replacement and a result wait for each other",
         _WORK,
-        " for update;",
-        ";",
+        "(message ->> 'upload_id')::uuid for update;",
+        "(message ->> 'upload_id')::uuid;",
         _DATABASE_TESTS + "test_a_replacement_and_a_result_at_once_end_with_the_new_content",
     ),
     Mutant(
@@ -34,6 +34,22 @@ IMAGES = (
         "    where not private.is_used(path);",
         "    ;",
         _DATABASE_TESTS + "test_files_that_another_upload_needs_stay",
+    ),
+    Mutant(
+        "pictures by hand go",
+        "A file of a picture that was put there by hand is not removed",
+        _WORK,
+        " or exists (select from public.product_images where path = file);",
+        ";",
+        _DATABASE_TESTS + "test_the_clock_leaves_pictures_alone_that_were_put_there_by_hand",
+    ),
+    Mutant(
+        "files gone meanwhile",
+        "A picture whose files were removed while it was made is made again",
+        _WORK,
+        "  perform private.remake_images(jsonb_path_query_array(made, '$.variants[*].path'));\n",
+        "",
+        _DATABASE_TESTS + "test_the_same_if_the_removal_was_done_first",
     ),
     Mutant(
         "uploads fail with us",
@@ -52,7 +68,7 @@ with check (
   bucket_id = 'product-uploads' and (select private.is_staff())
   and exists (
     select from public.products
-    where products.id::text = split_part(objects.name, '/', 1)
+    where products.id = private.product_of(objects.name)
   )
 );""",
         "for insert to authenticated with check (bucket_id = 'product-uploads');",
@@ -100,12 +116,12 @@ with check (
         _TESTS + "test_sandbox.py::test_what_takes_too_much_is_refused[spin]",
     ),
     Mutant(
-        "decoder knows secrets",
-        "A decoder knows no secret",
+        "decoder inherits secrets",
+        "A decoder inherits no secret",
         _CODE + "sandbox.py",
         "    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}",
         "    kept = dict(os.environ)",
-        _TESTS + "test_sandbox.py::test_a_process_writes_no_file_and_knows_no_secret",
+        _TESTS + "test_sandbox.py::test_a_process_writes_no_file_and_inherits_no_secret",
     ),
     Mutant(
         "downloads without end",

@@ -31,11 +31,65 @@ WEBHOOKS = (
         + "test_outgoing_webhooks.py::test_a_later_event_does_not_overtake_one_that_is_just_being_expanded",
     ),
     Mutant(
+        "one message stops all",
+        "A message that cannot be told is put aside and holds no other",
+        _DELIVERIES,
+        "perform private.expand_or_bury(read);",
+        "perform private.expand(array[read]);",
+        _DATABASE_TESTS
+        + "test_outgoing_webhooks.py::test_a_message_that_cannot_be_told_is_put_aside_and_holds_no_other",
+    ),
+    Mutant(
+        "followers come due",
+        "What waits behind a delivery is not looked at before its time",
+        _RESULTS,
+        "  elsif delivery.status = 'pending' then\n",
+        "  elsif false then\n",
+        _DATABASE_TESTS
+        + "test_outgoing_webhooks.py::test_those_behind_a_delivery_that_waits_are_not_due_before_it",
+    ),
+    Mutant(
+        "newcomers come due",
+        "A new event of an order is not due before those that wait",
+        _DELIVERIES,
+        "select max(waiting.due_at) from",
+        "select min(now()) from",
+        _DATABASE_TESTS
+        + "test_outgoing_webhooks.py::test_those_behind_a_delivery_that_waits_are_not_due_before_it",
+    ),
+    Mutant(
+        "results in any order",
+        "Deliveries are locked in the order of their ids",
+        _RESULTS,
+        "  order by id\n  for update;",
+        "  order by id desc\n  for update;",
+        _DATABASE_TESTS
+        + "test_outgoing_webhooks.py::test_two_who_come_with_the_same_deliveries_do_not_wait_for_ever",
+    ),
+    Mutant(
+        "deliveries before endpoints",
+        "Who waits for an endpoint holds no delivery",
+        _RESULTS,
+        "  order by id\n  for no key update;",
+        "  order by id;",
+        _DATABASE_TESTS
+        + "test_webhook_endpoints.py::test_who_waits_for_an_endpoint_holds_no_delivery",
+    ),
+    Mutant(
+        "taken back beside others",
+        "A lost delivery is taken back when nobody is at work on its endpoint",
+        _DELIVERIES,
+        "    for no key update of endpoint skip locked\n",
+        "",
+        _DATABASE_TESTS
+        + "test_webhook_endpoints.py::test_a_lost_delivery_whose_endpoint_somebody_holds_is_left_to_the_next_claim",
+    ),
+    Mutant(
         "no fence of deliveries",
         "The result of a delivery counts only from its latest start",
         _RESULTS,
-        " and starts = (result ->> 'starts')::integer\n    and status = 'delivering'\n  for update;",
-        "\n    and status = 'delivering'\n  for update;",
+        " and starts = (result ->> 'starts')::integer\n    and status = 'delivering';\n  if delivery",
+        "\n    and status = 'delivering';\n  if delivery",
         _DATABASE_TESTS
         + "test_outgoing_webhooks.py::test_a_worker_whose_lease_was_taken_over_changes_nothing",
     ),
@@ -43,8 +97,8 @@ WEBHOOKS = (
         "delivered twice",
         "The result of a delivery counts once, and only while it is on its way",
         _RESULTS,
-        "\n    and status = 'delivering'\n  for update;",
-        "\n  for update;",
+        "\n    and status = 'delivering';\n  if delivery",
+        ";\n  if delivery",
         _DATABASE_TESTS
         + "test_outgoing_webhooks.py::test_a_worker_whose_lease_was_taken_over_changes_nothing",
     ),
@@ -106,10 +160,19 @@ WEBHOOKS = (
         "failing for ever",
         "After five days of nothing but failures an endpoint is disabled",
         _RESULTS,
-        "if failed.failing_since < clock_timestamp() - interval '5 days' then",
-        "if false then",
+        "if failed.failing_since < clock_timestamp() - interval '5 days' and",
+        "if false and",
         _DATABASE_TESTS
         + "test_webhook_endpoints.py::test_five_days_of_nothing_but_failures_disable_it",
+    ),
+    Mutant(
+        "quiet shop is disabled",
+        "Failures with quiet days between them do not disable an endpoint",
+        _RESULTS,
+        " and failed.failed_attempts >= 10 then",
+        " then",
+        _DATABASE_TESTS
+        + "test_webhook_endpoints.py::test_two_failures_with_quiet_days_between_them_do_not_disable_it",
     ),
     Mutant(
         "deliveries for ever",
@@ -128,6 +191,15 @@ WEBHOOKS = (
         "",
         _DATABASE_TESTS
         + "test_webhook_verbs.py::test_during_a_rotation_two_secrets_sign_and_never_three",
+    ),
+    Mutant(
+        "staff at once",
+        "Of the staff, one at a time changes an endpoint",
+        _VERBS,
+        "is distinct from 'deleted'\n  for no key update;",
+        "is distinct from 'deleted';",
+        _DATABASE_TESTS
+        + "test_webhook_verbs.py::test_two_who_rotate_at_once_do_so_one_after_the_other",
     ),
     Mutant(
         "any caller of endpoints",
@@ -152,6 +224,14 @@ WEBHOOKS = (
         "'currency', subject.currency,",
         "'currency', subject.currency, 'email', subject.email,",
         _DATABASE_TESTS + "test_outgoing_webhooks.py::test_what_is_told_is_said_by_the_event_alone",
+    ),
+    Mutant(
+        "any name",
+        "A name that nobody can look up is refused",
+        _CODE + "request.py",
+        '        (parsed.raw_host or "").encode("idna")',
+        "        pass",
+        _TESTS + "test_addresses.py::test_no_packet_goes_to_this_machine",
     ),
     Mutant(
         "redirects are followed",

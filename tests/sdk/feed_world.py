@@ -112,4 +112,10 @@ async def follow(
 def events(
     world: World, after: Position = START, poll_every: float = 10.0
 ) -> AsyncIterator[FeedEvent]:
-    return Follower(world.read, world, after, poll_every=poll_every, sleep=world.sleep).events()
+    return told_by(Follower(world.read, world, after, poll_every=poll_every, sleep=world.sleep))
+
+
+async def told_by(follower: Follower) -> AsyncIterator[FeedEvent]:
+    while True:
+        for event in await follower.next_page():
+            yield event

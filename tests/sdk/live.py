@@ -39,15 +39,6 @@ def create_product(stack: Stack, *, stock: int) -> UUID:
     return UUID(str(row[0]))
 
 
-@asynccontextmanager
-async def open_shop(stack: Stack, url: str | None = None) -> AsyncIterator[AsyncOrderbase]:
-    """A shop on which nobody is signed in."""
-    environment = stack.environment
-    key = environment["SUPABASE_PUBLISHABLE_KEY"]
-    async with AsyncOrderbase(url or environment["SUPABASE_URL"], key) as shop:
-        yield shop
-
-
 async def place(shop: AsyncOrderbase, product: UUID, quantity: int = 1) -> Order:
     user = shop.auth.user
     return await shop.orders.place(
@@ -95,6 +86,7 @@ class Line:
     def __init__(self, url: str) -> None:
         self._target = urlsplit(url)
         self._writers: set[asyncio.StreamWriter] = set()
+        self._frozen: set[asyncio.StreamWriter] = set()
         self.accepted = 0
 
     @asynccontextmanager
@@ -111,6 +103,10 @@ class Line:
         for writer in self._writers:
             writer.transport.abort()
 
+    def freeze(self) -> None:
+        """Nothing gets through any more on the connections there are, and nobody is told."""
+        self._frozen |= self._writers
+
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
         far_reader, far_writer = await asyncio.open_connection(
@@ -119,19 +115,19 @@ class Line:
         ends = {writer, far_writer}
         self._writers |= ends
         try:
-            await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+            await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
         finally:
             self._writers -= ends
             for end in ends:
                 end.transport.abort()
 
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    except ConnectionError:
-        pass
-    finally:
-        writer.transport.abort()
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(65536):
+                if writer not in self._frozen:
+                    writer.write(data)
+                    await writer.drain()
+        except ConnectionError:
+            pass
+        finally:
+            writer.transport.abort()

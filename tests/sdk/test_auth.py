@@ -1,6 +1,7 @@
 """Sessions: who is signed in, and tokens that are refreshed once."""
 
 import asyncio
+import base64
 import json
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ import httpx
 import pytest
 
 from orderbase import (
+    AsyncOrderbase,
     AuthError,
     Conflict,
     ConnectionFailed,
@@ -16,7 +18,8 @@ from orderbase import (
     OrderbaseError,
     RateLimited,
 )
-from tests.sdk.server import shop_over
+from tests.sdk.conftest import OpenShop
+from tests.sdk.server import HandlerTransport
 
 PASSWORD = "secret-word"  # noqa: S105 - only for tests
 USER_ID = "00000000-0000-4000-8000-00000000000a"
@@ -28,6 +31,8 @@ class AuthServer:
     def __init__(self, *, lifetime: int = 3600) -> None:
         self.lifetime = lifetime
         self.paths: list[str] = []
+        self.bodies: list[object] = []
+        self.refusal: httpx.Response | None = None
         self.rest_tokens: list[str] = []
         self.guest = True
         self.confirm = False
@@ -37,15 +42,24 @@ class AuthServer:
     def __call__(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path.removeprefix("/auth/v1/")
         if path.startswith("/rest"):
-            self.rest_tokens.append(request.headers["authorization"])
-            if self.rest_tokens[-1] in self.expired:
-                return httpx.Response(401, json={"code": "PGRST301", "message": "JWT expired"})
-            return httpx.Response(200, json=[])
+            return self._rest(request.headers["authorization"])
         self.paths.append(path)
+        self.bodies.append(json.loads(request.content or b"null"))
+        return self.refusal or self._auth(path, request)
+
+    def _rest(self, token: str) -> httpx.Response:
+        self.rest_tokens.append(token)
+        if token in self.expired:
+            return httpx.Response(401, json={"code": "PGRST301", "message": "JWT expired"})
+        return httpx.Response(200, json=[])
+
+    def _auth(self, path: str, request: httpx.Request) -> httpx.Response:
         match path:
             case "signup":
                 self.guest = "email" not in json.loads(request.content)
                 return self._answer(self.user if self.confirm else self.session())
+            case "verify":
+                return self._answer(self.session())
             case "token":
                 self.guest = self.guest and request.url.params["grant_type"] != "password"
                 return self._answer(self.session())
@@ -76,7 +90,7 @@ class AuthServer:
         }  # fmt: skip
 
 
-async def test_calls_are_made_as_whoever_is_signed_in() -> None:
+async def test_calls_are_made_as_whoever_is_signed_in(shop_over: OpenShop) -> None:
     server = AuthServer()
     async with shop_over(server) as shop:
         await shop.products.list()
@@ -90,14 +104,14 @@ async def test_calls_are_made_as_whoever_is_signed_in() -> None:
     assert server.rest_tokens == ["Bearer key", "Bearer token-1", "Bearer key"]
 
 
-async def test_staff_is_said_by_the_shop_and_not_by_the_user() -> None:
+async def test_staff_is_said_by_the_shop_and_not_by_the_user(shop_over: OpenShop) -> None:
     async with shop_over(AuthServer()) as shop:
         user = await shop.auth.sign_up(email="a@example.com", password=PASSWORD)
     assert user.is_staff
     assert (str(user.id), user.email, user.is_guest) == (USER_ID, "a@example.com", False)
 
 
-async def test_nobody_is_signed_in_before_the_address_is_confirmed() -> None:
+async def test_nobody_is_signed_in_before_the_address_is_confirmed(shop_over: OpenShop) -> None:
     server = AuthServer()
     server.confirm = True
     async with shop_over(server) as shop:
@@ -106,7 +120,7 @@ async def test_nobody_is_signed_in_before_the_address_is_confirmed() -> None:
         assert shop.auth.user is None
 
 
-async def test_a_guest_becomes_an_account_with_a_token_that_says_so() -> None:
+async def test_a_guest_becomes_an_account_with_a_token_that_says_so(shop_over: OpenShop) -> None:
     server = AuthServer()
     async with shop_over(server) as shop:
         guest = await shop.auth.sign_in_as_guest()
@@ -119,7 +133,7 @@ async def test_a_guest_becomes_an_account_with_a_token_that_says_so() -> None:
     assert server.rest_tokens == ["Bearer token-2"]
 
 
-async def test_only_a_guest_becomes_an_account() -> None:
+async def test_only_a_guest_becomes_an_account(shop_over: OpenShop) -> None:
     server = AuthServer()
     async with shop_over(server) as shop:
         with pytest.raises(AuthError) as nobody:
@@ -131,7 +145,7 @@ async def test_only_a_guest_becomes_an_account() -> None:
     assert server.paths == ["token"]
 
 
-async def test_an_old_token_is_refreshed_once_for_all() -> None:
+async def test_an_old_token_is_refreshed_once_for_all(shop_over: OpenShop) -> None:
     server = AuthServer(lifetime=5)
     async with shop_over(server) as shop:
         await shop.auth.sign_in_as_guest()
@@ -141,7 +155,7 @@ async def test_an_old_token_is_refreshed_once_for_all() -> None:
     assert set(server.rest_tokens) == {"Bearer token-2"}
 
 
-async def test_a_slow_clock_does_not_lock_anyone_out() -> None:
+async def test_a_slow_clock_does_not_lock_anyone_out(shop_over: OpenShop) -> None:
     server = AuthServer()
     server.expired = {"Bearer token-1"}
     async with shop_over(server) as shop:
@@ -157,7 +171,8 @@ async def test_a_slow_clock_does_not_lock_anyone_out() -> None:
 
 async def test_listeners_hear_of_changes_until_they_leave() -> None:
     heard: list[None] = []
-    async with shop_over(AuthServer()) as shop:
+    transport = HandlerTransport(AuthServer())
+    async with AsyncOrderbase("http://shop.test", "key", transport=transport) as shop:
         with shop.auth.on_change(lambda: heard.append(None)):
             await shop.auth.sign_in_as_guest()
         await shop.auth.sign_out()
@@ -181,7 +196,7 @@ def _refusing(status: int, code: str) -> Callable[[httpx.Request], httpx.Respons
     ],
 )
 async def test_refusals_of_auth_join_the_tree(
-    status: int, code: str, kind: type[OrderbaseError]
+    shop_over: OpenShop, status: int, code: str, kind: type[OrderbaseError]
 ) -> None:
     async with shop_over(_refusing(status, code)) as shop:
         with pytest.raises(kind) as failure:
@@ -191,16 +206,167 @@ async def test_refusals_of_auth_join_the_tree(
 
 
 @pytest.mark.parametrize(("email", "password"), [("", PASSWORD), ("a@example.com", "")])
-async def test_missing_credentials_are_refused(email: str, password: str) -> None:
+async def test_missing_credentials_are_refused(
+    shop_over: OpenShop, email: str, password: str
+) -> None:
     async with shop_over(AuthServer()) as shop:
-        with pytest.raises(InvalidRequest):
-            await shop.auth.sign_in(email=email, password=password)
+        for attempt in (shop.auth.sign_in, shop.auth.sign_up):
+            with pytest.raises(InvalidRequest):
+                await attempt(email=email, password=password)
 
 
-async def test_auth_out_of_reach_is_a_failed_connection() -> None:
+async def test_auth_out_of_reach_is_a_failed_connection(shop_over: OpenShop) -> None:
     def lost(_: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused")
 
     async with shop_over(lost) as shop:
         with pytest.raises(ConnectionFailed):
             await shop.auth.sign_in_as_guest()
+
+
+class Keeper:
+    """Keeps the session as another process would find it."""
+
+    def __init__(self, value: str | None = None) -> None:
+        self.value = value
+
+    def get(self) -> str | None:
+        return self.value
+
+    def set(self, value: str) -> None:
+        self.value = value
+
+    def remove(self) -> None:
+        self.value = None
+
+
+async def test_a_later_process_is_still_signed_in(shop_over: OpenShop) -> None:
+    server, keeper = AuthServer(), Keeper()
+    async with shop_over(server, storage=keeper) as shop:
+        user = await shop.auth.sign_in_as_guest()
+    async with shop_over(server, storage=keeper) as shop:
+        assert shop.auth.user == user
+        await shop.products.list()
+        await shop.auth.sign_out()
+    assert server.rest_tokens == ["Bearer token-1"]
+    assert server.paths == ["signup", "logout"]
+    assert keeper.value is None
+
+
+@pytest.mark.parametrize("kept", ["", "{}", "[", '{"access_token": 1}'])
+async def test_a_session_that_cannot_be_read_is_none(shop_over: OpenShop, kept: str) -> None:
+    keeper = Keeper(kept)
+    async with shop_over(AuthServer(), storage=keeper) as shop:
+        assert shop.auth.user is None
+    assert keeper.value is None
+
+
+async def test_a_refreshed_session_is_kept(shop_over: OpenShop) -> None:
+    server, keeper = AuthServer(lifetime=5), Keeper()
+    async with shop_over(server, storage=keeper) as shop:
+        await shop.auth.sign_in_as_guest()
+        server.lifetime = 3600
+        assert await shop.auth.token() == "token-2"
+    assert keeper.value is not None
+    assert "refresh-2" in keeper.value
+
+
+async def test_someone_signs_in_with_a_code_from_a_mail(shop_over: OpenShop) -> None:
+    server = AuthServer()
+    server.guest = False
+    async with shop_over(server) as shop:
+        await shop.auth.send_code(email="a@example.com", create_account=False)
+        user = await shop.auth.sign_in_with_code(email="a@example.com", code="123456")
+        assert shop.auth.user == user
+    assert server.paths == ["otp", "verify"]
+    assert server.bodies == [
+        {"email": "a@example.com", "create_user": False},
+        {"type": "email", "email": "a@example.com", "token": "123456"},
+    ]
+
+
+async def test_a_session_that_is_over_signs_out(shop_over: OpenShop) -> None:
+    server, keeper = AuthServer(lifetime=5), Keeper()
+    async with shop_over(server, storage=keeper) as shop:
+        await shop.auth.sign_in_as_guest()
+        server.refusal = httpx.Response(
+            400, json={"code": 400, "error_code": "refresh_token_not_found", "msg": "No."}
+        )
+        with pytest.raises(AuthError):
+            await shop.products.list()
+        assert shop.auth.user is None
+        assert keeper.value is None
+
+
+async def test_a_token_that_still_lasts_serves_while_auth_is_out_of_reach(
+    shop_over: OpenShop,
+) -> None:
+    server = AuthServer(lifetime=5)
+    async with shop_over(server) as shop:
+        await shop.auth.sign_in_as_guest()
+        server.refusal = httpx.Response(503, json={})
+        await shop.products.list()
+        assert shop.auth.user is not None
+    assert server.rest_tokens == ["Bearer token-1"]
+
+
+async def test_a_refresh_does_not_bring_back_who_signed_out() -> None:
+    server = AuthServer(lifetime=5)
+    transport = HandlerTransport(server)
+    async with AsyncOrderbase("http://shop.test", "key", transport=transport) as shop:
+        await shop.auth.sign_in_as_guest()
+        refreshing = asyncio.create_task(shop.auth.token())
+        await asyncio.sleep(0)
+        await shop.auth.sign_out()
+        assert await refreshing is None
+        assert shop.auth.user is None
+    assert "token" in server.paths
+
+
+async def test_whoever_gives_up_leaves_the_others_a_token() -> None:
+    server = AuthServer(lifetime=5)
+    transport = HandlerTransport(server)
+    async with AsyncOrderbase("http://shop.test", "key", transport=transport) as shop:
+        await shop.auth.sign_in_as_guest()
+        server.lifetime = 3600
+        hasty, patient = (asyncio.create_task(shop.auth.token()) for _ in range(2))
+        await asyncio.sleep(0)
+        hasty.cancel()
+        assert await patient == "token-2"
+    assert server.paths == ["signup", "token"]
+
+
+def access_token(**claims: object) -> str:
+    payload = json.dumps({"sub": USER_ID, "exp": int(time.time()) + 60, **claims}).encode()
+    return f"e30.{base64.urlsafe_b64encode(payload).decode().rstrip('=')}.signature"
+
+
+async def test_a_shop_for_the_user_of_a_token(shop_over: OpenShop) -> None:
+    server = AuthServer()
+    token = access_token(email="b@example.com", is_anonymous=False, app_metadata={"role": "staff"})
+    async with shop_over(server) as shop:
+        await shop.auth.sign_in_as_guest()
+        other = shop.as_user(token)
+        assert other.auth.user is not None
+        assert (str(other.auth.user.id), other.auth.user.is_staff) == (USER_ID, True)
+        await other.products.list()
+        await shop.products.list()
+    assert server.rest_tokens == [f"Bearer {token}", "Bearer token-1"]
+
+
+async def test_a_token_that_the_server_refuses_is_not_tried_twice(shop_over: OpenShop) -> None:
+    server, token = AuthServer(), access_token()
+    server.expired = {f"Bearer {token}"}
+    async with shop_over(server) as shop:
+        with pytest.raises(AuthError) as failure:
+            await shop.as_user(token).products.list()
+    assert failure.value.code == "PGRST301"
+    assert len(server.rest_tokens) == 1
+
+
+@pytest.mark.parametrize("token", ["", "key", "a.b.c", access_token(sub="no one"), "e30.e30.x"])
+async def test_what_is_no_users_token_is_refused(shop_over: OpenShop, token: str) -> None:
+    async with shop_over(AuthServer()) as shop:
+        with pytest.raises(AuthError) as failure:
+            shop.as_user(token)
+    assert failure.value.code == "bad_jwt"

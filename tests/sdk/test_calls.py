@@ -18,7 +18,8 @@ from orderbase import (
     ServerError,
     TimedOut,
 )
-from tests.sdk.server import Handler, shop_over, without_waiting
+from tests.sdk.conftest import Make, OpenShop
+from tests.sdk.server import without_waiting
 from tests.sdk.test_models import ORDER, PRODUCT, PRODUCT_ID
 
 ADDRESS = Address(name="A", line1="B", city="C", postal_code="D", country="DE")
@@ -52,7 +53,7 @@ def rows(*values: object) -> httpx.Response:
     return httpx.Response(200, json=list(values))
 
 
-async def test_a_call_carries_the_key_and_goes_to_rest() -> None:
+async def test_a_call_carries_the_key_and_goes_to_rest(shop_over: OpenShop) -> None:
     server = Recorder(rows(PRODUCT))
     async with shop_over(server) as shop:
         (product,) = await shop.products.list(search="cup or mug", limit=5, offset=10)
@@ -70,7 +71,9 @@ async def test_a_call_carries_the_key_and_goes_to_rest() -> None:
 @pytest.mark.parametrize(
     ("asked", "column"), [(PRODUCT_ID, "id"), (str(PRODUCT_ID), "id"), ("cup&id=eq.1", "slug")]
 )
-async def test_a_product_is_found_by_id_or_slug(asked: UUID | str, column: str) -> None:
+async def test_a_product_is_found_by_id_or_slug(
+    shop_over: OpenShop, asked: UUID | str, column: str
+) -> None:
     server = Recorder(rows(PRODUCT))
     async with shop_over(server) as shop:
         await shop.products.get(asked)
@@ -78,7 +81,7 @@ async def test_a_product_is_found_by_id_or_slug(asked: UUID | str, column: str) 
     assert len(server.query) == 2  # nothing in a slug becomes a parameter of its own
 
 
-async def test_no_row_is_not_found() -> None:
+async def test_no_row_is_not_found(shop_over: OpenShop) -> None:
     async with shop_over(Recorder(rows())) as shop:
         with pytest.raises(NotFound) as product:
             await shop.products.get("none")
@@ -88,7 +91,7 @@ async def test_no_row_is_not_found() -> None:
 
 
 @pytest.mark.parametrize("items", [[Item(PRODUCT_ID, 2)], {PRODUCT_ID: 2}, {str(PRODUCT_ID): 2}])
-async def test_an_order_is_sent_as_the_verb_wants_it(items: object) -> None:
+async def test_an_order_is_sent_as_the_verb_wants_it(shop_over: OpenShop, items: object) -> None:
     server = Recorder(httpx.Response(200, json=ORDER))
     async with shop_over(server) as shop:
         order = await shop.orders.place(
@@ -122,7 +125,7 @@ async def place(shop: AsyncOrderbase) -> None:
     )
 
 
-async def test_every_order_gets_a_key_of_its_own() -> None:
+async def test_every_order_gets_a_key_of_its_own(shop_over: OpenShop) -> None:
     server = Recorder(httpx.Response(200, json=ORDER))
     async with shop_over(server) as shop:
         await place(shop)
@@ -142,10 +145,11 @@ async def test_every_order_gets_a_key_of_its_own() -> None:
     ],
 )
 async def test_an_order_is_sent_again_under_the_same_key(
+    shop_over: OpenShop,
     trouble: httpx.Response | httpx.HTTPError,
 ) -> None:
     server = Recorder(trouble, trouble, httpx.Response(200, json=ORDER))
-    async with shop_over(server, retries=2) as shop:
+    async with shop_over(server, retries=2, timeout=0.2) as shop:
         waits = without_waiting(shop)
         await place(shop)
     assert len({body["idempotency_key"] for body in server.bodies}) == 1
@@ -162,10 +166,10 @@ async def test_an_order_is_sent_again_under_the_same_key(
     ],
 )
 async def test_when_all_attempts_fail_the_error_has_the_key(
-    trouble: httpx.Response | httpx.HTTPError, kind: type[ConnectionFailed]
+    shop_over: OpenShop, trouble: httpx.Response | httpx.HTTPError, kind: type[ConnectionFailed]
 ) -> None:
     server = Recorder(trouble)
-    async with shop_over(server, retries=2) as shop:
+    async with shop_over(server, retries=2, timeout=0.2) as shop:
         without_waiting(shop)
         with pytest.raises(kind) as failure:
             await place(shop)
@@ -174,16 +178,18 @@ async def test_when_all_attempts_fail_the_error_has_the_key(
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 500])
-async def test_a_refusal_is_not_repeated(status: int) -> None:
+async def test_a_refusal_is_not_repeated(shop_over: OpenShop, status: int) -> None:
     server = Recorder(httpx.Response(status, json={"message": "no"}))
-    async with shop_over(server, retries=2) as shop:
+    async with shop_over(server, retries=2, timeout=0.2) as shop:
         with pytest.raises(Exception, match="no"):
             await place(shop)
     assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(("said", "attempts"), [("2", 2), ("3600", 1)])
-async def test_a_rate_limit_is_waited_out_if_that_is_short(said: str, attempts: int) -> None:
+async def test_a_rate_limit_is_waited_out_if_that_is_short(
+    shop_over: OpenShop, said: str, attempts: int
+) -> None:
     server = Recorder(httpx.Response(429, json={}, headers={"retry-after": said}))
     async with shop_over(server, retries=1) as shop:
         waits = without_waiting(shop)
@@ -206,14 +212,16 @@ async def test_a_rate_limit_is_waited_out_if_that_is_short(said: str, attempts: 
         b"[[]]",
     ],
 )
-async def test_an_answer_of_another_shape_is_a_server_error(body: bytes) -> None:
+async def test_an_answer_of_another_shape_is_a_server_error(
+    shop_over: OpenShop, body: bytes
+) -> None:
     async with shop_over(Recorder(httpx.Response(200, content=body))) as shop:
         with pytest.raises(ServerError) as failure:
             await shop.products.list()
     assert failure.value.code == "unreadable_answer"
 
 
-async def test_the_next_page_starts_after_the_last_order() -> None:
+async def test_the_next_page_starts_after_the_last_order(shop_over: OpenShop) -> None:
     server = Recorder(rows({**ORDER, "items": []}))
     async with shop_over(server) as shop:
         (order,) = await shop.orders.list()
@@ -225,7 +233,7 @@ async def test_the_next_page_starts_after_the_last_order() -> None:
     assert "items:order_items(product:products(" in server.query["select"]
 
 
-async def test_a_contradiction_is_not_even_sent() -> None:
+async def test_a_contradiction_is_not_even_sent(shop_over: OpenShop) -> None:
     server = Recorder(httpx.Response(200, json=ORDER))
     async with shop_over(server) as shop:
         with pytest.raises(ValueError, match="contradict"):
@@ -247,9 +255,38 @@ def test_a_shop_needs_an_address_and_a_key(url: str, key: str) -> None:
         AsyncOrderbase(url, key)
 
 
-async def test_a_client_of_ones_own_stays_open() -> None:
-    handler: Handler = Recorder(rows())
-    async with httpx.AsyncClient(transport=httpx.MockTransport(handler)) as http:
-        async with AsyncOrderbase("http://shop.test", "key", http=http) as shop:
-            await shop.products.list()
-        assert not http.is_closed
+async def test_the_deadline_holds_for_all_attempts_together(shop_over: OpenShop) -> None:
+    server = Recorder(httpx.ReadTimeout("late"))
+    async with shop_over(server, retries=1000, timeout=0.01, deadline=0.3) as shop:
+        without_waiting(shop)
+        with pytest.raises(TimedOut) as failure:
+            await place(shop)
+    assert 1 < len(server.requests) < 1000
+    assert str(failure.value.idempotency_key) == server.bodies[0]["idempotency_key"]
+
+
+async def test_what_has_no_key_is_not_sent_again(shop_over: OpenShop) -> None:
+    server = Recorder(httpx.ReadError("reset"))
+    async with shop_over(server, retries=2) as shop:
+        without_waiting(shop)
+        for attempt in (
+            shop.auth.sign_up(email="a@example.com", password="secret-word"),  # noqa: S106
+            shop.auth.sign_in_with_code(email="a@example.com", code="123456"),
+            shop.auth.send_code(email="a@example.com"),
+        ):
+            with pytest.raises(ConnectionFailed):
+                await attempt
+    assert len(server.requests) == 3
+
+
+async def test_events_that_row_security_hides_are_not_an_empty_list(shop_over: OpenShop) -> None:
+    async with shop_over(Recorder(rows())) as shop:
+        with pytest.raises(NotFound) as refusal:
+            await shop.orders.events(KEY)
+    assert refusal.value.code == "order_not_found"
+
+
+@pytest.mark.parametrize(("url", "key"), [("", "key"), ("ftp://shop", "key"), ("http://shop", "")])
+def test_a_shop_has_an_address_and_a_key(make: Make, url: str, key: str) -> None:
+    with pytest.raises(ValueError, match="needs the http"):
+        make(url, key)

@@ -3,12 +3,13 @@
 import asyncio
 import random
 from functools import partial
+from itertools import pairwise
 
 import pytest
 
 from orderbase import ConnectionFailed, FeedEvent, InvalidRequest, PermissionDenied, RateLimited
 from orderbase._feed import PAGE_ROWS, PATIENCE, Follower, Mailbox, Position
-from tests.sdk.feed_world import START, World, event_at, events, follow
+from tests.sdk.feed_world import START, World, event_at, events, follow, told_by
 
 
 def test_positions_sort_by_transaction_then_event() -> None:
@@ -144,7 +145,7 @@ async def test_a_feed_that_repeats_itself_is_not_believed() -> None:
         return next(answers)
 
     world.newest = Position(9, 9)
-    following = Follower(read, world, START, poll_every=1.0, sleep=world.sleep).events()
+    following = told_by(Follower(read, world, START, poll_every=1.0, sleep=world.sleep))
     assert [await anext(following), await anext(following)] == [first, second]
 
 
@@ -201,3 +202,36 @@ async def test_a_nudge_wakes_the_mailbox_once() -> None:
         await asyncio.sleep(0)
     assert not waiting.done()
     waiting.cancel()
+
+
+async def test_it_says_stale_while_the_feed_is_out_of_reach() -> None:
+    world = World()
+    world.commit(world.begin())
+    world.at(30.0, partial(world.commit, world.begin()))
+    world.at(29.0, lambda: world.troubles.extend(ConnectionFailed("lost") for _ in range(3)))
+    told: list[str] = []
+    follower = Follower(
+        world.read, world, START, poll_every=4.0, sleep=world.sleep, tell=told.append
+    )
+    await follower.next_page()
+    await follower.next_page()
+    assert [told[0], *(b for a, b in pairwise(told) if a != b)] == ["live", "stale", "live"]
+
+
+async def test_a_page_that_was_asked_for_in_vain_comes_next_time() -> None:
+    world = World()
+    asked = asyncio.Event()
+
+    async def read(position: Position) -> list[FeedEvent]:
+        if not asked.is_set():
+            asked.set()
+            await asyncio.Event().wait()
+        return await world.read(position)
+
+    world.commit(world.begin())
+    follower = Follower(read, world, START, poll_every=1.0, sleep=world.sleep)
+    vain = asyncio.create_task(follower.next_page())
+    await asked.wait()
+    vain.cancel()
+    await asyncio.wait([vain])
+    assert [event.position for event in await follower.next_page()] == ["1-1000"]

@@ -1,27 +1,34 @@
 """The client against the whole stack."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
-import httpx
+import aiohttp
 import pytest
-from httpx_aiohttp import AiohttpTransport
 
 from orderbase import (
     AsyncOrderbase,
     AuthError,
     Conflict,
+    ConnectionFailed,
     IdempotencyMismatch,
     InvalidRequest,
     Item,
     Money,
     NotFound,
+    Orderbase,
     OrderbaseError,
     OutOfStock,
+    Request,
+    Response,
 )
+from orderbase._http import AiohttpTransport
 from tests.conftest import Stack
-from tests.sdk.live import ADDRESS, PASSWORD, create_product, new_email, open_shop, place
+from tests.sdk.conftest import OpenShop
+from tests.sdk.live import ADDRESS, PASSWORD, create_product, new_email, place
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +37,14 @@ def product(stack: Stack) -> UUID:
 
 
 @pytest.fixture
-async def shop(stack: Stack) -> AsyncIterator[AsyncOrderbase]:
+async def shop(open_shop: OpenShop, stack: Stack) -> AsyncIterator[AsyncOrderbase]:
     """A shop with a guest."""
     async with open_shop(stack) as shop:
         await shop.auth.sign_in_as_guest()
         yield shop
 
 
-async def test_everyone_browses(stack: Stack, product: UUID) -> None:
+async def test_everyone_browses(open_shop: OpenShop, stack: Stack, product: UUID) -> None:
     async with open_shop(stack) as shop:
         by_id = await shop.products.get(product)
         assert await shop.products.get(by_id.slug) == by_id
@@ -74,7 +81,7 @@ async def test_my_orders_come_newest_first_page_by_page(
 
 
 async def test_nobody_reads_anothers_order(
-    stack: Stack, shop: AsyncOrderbase, product: UUID
+    open_shop: OpenShop, stack: Stack, shop: AsyncOrderbase, product: UUID
 ) -> None:
     order = await place(shop, product)
     async with open_shop(stack) as other:
@@ -82,8 +89,11 @@ async def test_nobody_reads_anothers_order(
             await other.orders.get(order.id)
         await other.auth.sign_in_as_guest()
         assert await other.orders.list() == []
-        assert await other.orders.events(order.id) == []
-        for attempt in (other.orders.get(order.id), other.orders.cancel(order.id)):
+        for attempt in (
+            other.orders.get(order.id),
+            other.orders.cancel(order.id),
+            other.orders.events(order.id),
+        ):
             with pytest.raises(NotFound) as refusal:
                 await attempt
             assert refusal.value.code == "order_not_found"
@@ -92,7 +102,7 @@ async def test_nobody_reads_anothers_order(
 
 
 async def test_staff_list_their_own_orders_and_open_all(
-    stack: Stack, shop: AsyncOrderbase, product: UUID
+    open_shop: OpenShop, stack: Stack, shop: AsyncOrderbase, product: UUID
 ) -> None:
     order = await place(shop, product)
     environment = stack.environment
@@ -126,33 +136,30 @@ async def test_the_same_key_is_the_same_order(shop: AsyncOrderbase, product: UUI
     assert refusal.value.idempotency_key == key
 
 
-class LosesAnswers(httpx.AsyncBaseTransport):
+class LosesAnswers:
     """Lets requests through and loses the first answer to each."""
 
     def __init__(self) -> None:
         self.transport = AiohttpTransport()
         self.lost: set[bytes] = set()
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        response = await self.transport.handle_async_request(request)
-        if "/rpc/" in request.url.path and request.content not in self.lost:
-            await response.aread()
+    async def send(self, request: Request) -> Response:
+        response = await self.transport.send(request)
+        if "/rpc/" in request.url and request.content not in self.lost:
+            assert request.content is not None
             self.lost.add(request.content)
-            raise httpx.ReadError("the line is dead")
+            raise ConnectionFailed("the line is dead")
         return response
 
     async def aclose(self) -> None:
         await self.transport.aclose()
 
 
-async def test_a_lost_answer_does_not_order_twice(stack: Stack, product: UUID) -> None:
-    environment = stack.environment
-    url, key = environment["SUPABASE_URL"], environment["SUPABASE_PUBLISHABLE_KEY"]
+async def test_a_lost_answer_does_not_order_twice(
+    open_shop: OpenShop, stack: Stack, product: UUID
+) -> None:
     transport = LosesAnswers()
-    async with (
-        httpx.AsyncClient(transport=transport) as http,
-        AsyncOrderbase(url, key, http=http) as shop,
-    ):
+    async with open_shop(stack, transport=transport) as shop:
         await shop.auth.sign_in_as_guest()
         order = await place(shop, product)
         assert [mine.id for mine in await shop.orders.list()] == [order.id]
@@ -207,7 +214,9 @@ async def test_refusals_have_a_code_and_a_class(
     assert await shop.orders.list() == []
 
 
-async def test_only_someone_who_is_signed_in_orders(stack: Stack, product: UUID) -> None:
+async def test_only_someone_who_is_signed_in_orders(
+    open_shop: OpenShop, stack: Stack, product: UUID
+) -> None:
     async with open_shop(stack) as shop:
         attempts = [place(shop, product), shop.orders.list(), shop.orders.position()]
         for attempt in attempts:
@@ -234,7 +243,9 @@ async def test_a_guest_keeps_orders_as_an_account(
         await shop.auth.sign_up(email=email, password=PASSWORD)
 
 
-async def test_two_shops_in_one_process_are_two_people(stack: Stack, product: UUID) -> None:
+async def test_two_shops_in_one_process_are_two_people(
+    open_shop: OpenShop, stack: Stack, product: UUID
+) -> None:
     async with open_shop(stack) as first, open_shop(stack) as second:
         one = await first.auth.sign_up(email=new_email(), password=PASSWORD)
         two = await second.auth.sign_up(email=new_email(), password=PASSWORD)
@@ -257,3 +268,67 @@ async def test_cancelling_ends_in_a_cancelled_order_or_a_reason(
     assert {error.code for error in refused} <= {"order_not_cancellable"}
     assert {done.ending or done.status for done in cancelled} <= {"cancelled"}
     assert not (refused and cancelled)  # the first to come decides
+
+
+async def test_someone_signs_in_with_the_code_of_a_mail(open_shop: OpenShop, stack: Stack) -> None:
+    email = new_email()
+    async with open_shop(stack) as shop:
+        with pytest.raises(NotFound):
+            await shop.auth.send_code(email=email, create_account=False)
+        await shop.auth.send_code(email=email)
+        code = await code_mailed_to(stack, email)
+        with pytest.raises(AuthError) as refusal:
+            await shop.auth.sign_in_with_code(email=email, code=f"{(int(code) + 1) % 10**6:06}")
+        assert refusal.value.code == "otp_expired"
+        user = await shop.auth.sign_in_with_code(email=email, code=code)
+        assert (user.email, user.is_guest) == (email, False)
+        assert await shop.orders.list() == []
+
+
+async def code_mailed_to(stack: Stack, email: str) -> str:
+    url = f"{stack.settings.mail_url}/api/v1"
+
+    async def arrived() -> str | None:
+        async with aiohttp.ClientSession(raise_for_status=True) as http:
+            async with http.get(f"{url}/search", params={"query": f"to:{email}"}) as answer:
+                found = (await answer.json())["messages"]
+            if not found:
+                return None
+            async with http.get(f"{url}/message/{found[0]['ID']}") as answer:
+                text = str((await answer.json())["Text"])
+        code = re.search(r"\b\d{6}\b", text)
+        return code and code[0]
+
+    return await until(arrived)
+
+
+async def test_a_web_server_calls_as_each_of_its_users(
+    open_shop: OpenShop, stack: Stack, product: UUID
+) -> None:
+    async with open_shop(stack) as server, open_shop(stack) as browser:
+        user = await browser.auth.sign_up(email=new_email(), password=PASSWORD)
+        token = await browser.auth.token()
+        assert token is not None
+        shop = server.as_user(token)
+        assert shop.auth.user == user
+        order = await place(shop, product)
+        assert [mine.id for mine in await browser.orders.list()] == [order.id]
+        with pytest.raises(AuthError):
+            await server.orders.list()
+
+
+async def test_the_official_client_calls_as_the_same_user(stack: Stack, product: UUID) -> None:
+    url, key = stack.environment["SUPABASE_URL"], stack.environment["SUPABASE_PUBLISHABLE_KEY"]
+    async with AsyncOrderbase(url, key) as shop:
+        await shop.auth.sign_in_as_guest()
+        order = await place(shop, product)
+        found = await shop.supabase.table("orders").select("id").execute()
+        assert found.data == [{"id": str(order.id)}]
+
+
+def test_the_official_client_blocks_too(stack: Stack) -> None:
+    url, key = stack.environment["SUPABASE_URL"], stack.environment["SUPABASE_PUBLISHABLE_KEY"]
+    with Orderbase(url, key) as shop:
+        user = shop.auth.sign_in_as_guest()
+        found = shop.supabase.table("profiles").select("user_id").execute()
+        assert found.data == [{"user_id": str(user.id)}]

@@ -6,14 +6,16 @@ The timer is off in these tests: what arrives was hinted at, or found after a re
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
 
 from orderbase import AsyncOrderbase, AuthError, FeedEvent, InvalidRequest
-from orderbase._async_orders import AsyncOrders
 from orderbase._feed import Position
+from orderbase._realtime import Listener
 from tests.conftest import Stack
+from tests.sdk.conftest import OpenShop
 from tests.sdk.live import (
     PASSWORD,
     PATIENCE,
@@ -21,7 +23,6 @@ from tests.sdk.live import (
     Watching,
     create_product,
     new_email,
-    open_shop,
     place,
 )
 
@@ -32,7 +33,7 @@ def product(stack: Stack) -> UUID:
 
 
 @pytest.fixture
-async def shop(stack: Stack) -> AsyncIterator[AsyncOrderbase]:
+async def shop(open_shop: OpenShop, stack: Stack) -> AsyncIterator[AsyncOrderbase]:
     """A shop with a shopper: guests may place few orders."""
     async with open_shop(stack) as shop:
         await shop.auth.sign_up(email=new_email(), password=PASSWORD)
@@ -52,7 +53,7 @@ async def test_each_event_arrives_once_and_in_order(shop: AsyncOrderbase, produc
 
 
 async def test_another_shopper_hears_nothing(
-    stack: Stack, shop: AsyncOrderbase, product: UUID
+    open_shop: OpenShop, stack: Stack, shop: AsyncOrderbase, product: UUID
 ) -> None:
     async with open_shop(stack) as other:
         await other.auth.sign_in_as_guest()
@@ -64,7 +65,9 @@ async def test_another_shopper_hears_nothing(
     assert foreign.id not in {event.order_id for event in watching.events}
 
 
-async def test_staff_hear_everything(stack: Stack, shop: AsyncOrderbase, product: UUID) -> None:
+async def test_staff_hear_everything(
+    open_shop: OpenShop, stack: Stack, shop: AsyncOrderbase, product: UUID
+) -> None:
     environment = stack.environment
     async with open_shop(stack) as back_office:
         await back_office.auth.sign_in(
@@ -75,17 +78,18 @@ async def test_staff_hear_everything(stack: Stack, shop: AsyncOrderbase, product
             await watching.until_placed(await place(shop, product))
 
 
-async def test_a_watch_outlives_its_connections(stack: Stack, product: UUID) -> None:
+async def test_a_watch_outlives_its_connections(
+    open_shop: OpenShop, stack: Stack, product: UUID
+) -> None:
     line = Line(stack.environment["SUPABASE_URL"])
     async with (
         line.open() as url,
         open_shop(stack) as buyer,
         open_shop(stack, url) as watcher,
     ):
-        await buyer.auth.sign_up(email=new_email(), password=PASSWORD)
-        session = await buyer.supabase.auth.get_session()
-        assert session is not None
-        await watcher.supabase.auth.set_session(session.access_token, session.refresh_token)
+        email = new_email()
+        await buyer.auth.sign_up(email=email, password=PASSWORD)
+        await watcher.auth.sign_in(email=email, password=PASSWORD)
         async with Watching().of(watcher, await watcher.orders.position()) as watching:
             orders = []
             for _ in range(5):
@@ -102,7 +106,7 @@ async def test_a_watch_goes_on_after_the_token_changes(shop: AsyncOrderbase, pro
     async with Watching().of(shop, await shop.orders.position()) as watching:
         await watching.until_placed(await place(shop, product))
         for _ in range(3):
-            await shop.supabase.auth.refresh_session()
+            await shop.auth.token(rejected=await shop.auth.token())
             await watching.until_placed(await place(shop, product))
 
 
@@ -150,12 +154,14 @@ async def test_watching_one_order_begins_with_its_first_event(
 
 
 async def test_without_realtime_the_timer_keeps_the_feed_going(
-    stack: Stack, shop: AsyncOrderbase, product: UUID
+    shop: AsyncOrderbase, product: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key = stack.environment["SUPABASE_PUBLISHABLE_KEY"]
-    deaf = AsyncOrders(shop.orders._sender, shop.auth, url="http://127.0.0.1:1", key=key)
+    async def hear_nothing(_: Listener) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Listener, "run", hear_nothing)
     after = await shop.orders.position()
-    async with aclosing(deaf.watch(after=after, poll_every=0.1)) as events:
+    async with aclosing(shop.orders.watch(after=after, poll_every=0.1)) as events:
         order = await place(shop, product)
         async with asyncio.timeout(PATIENCE):
             assert (await anext(events)).order_id == order.id
@@ -165,3 +171,28 @@ async def test_a_position_that_is_none_is_refused(shop: AsyncOrderbase) -> None:
     with pytest.raises(InvalidRequest) as refusal:
         await anext(shop.orders.watch(after="yesterday"))
     assert refusal.value.code == "invalid_position"
+
+
+async def test_a_connection_that_died_in_silence_is_given_up(
+    open_shop: OpenShop, stack: Stack, product: UUID
+) -> None:
+    """As after a sleep of the machine: nobody hangs up, and nothing comes any more."""
+    line = Line(stack.environment["SUPABASE_URL"])
+    states: list[str] = []
+    async with (
+        line.open() as url,
+        open_shop(stack) as buyer,
+        open_shop(stack, url, timeout=0.5) as watcher,
+    ):
+        email = new_email()
+        await buyer.auth.sign_up(email=email, password=PASSWORD)
+        await watcher.auth.sign_in(email=email, password=PASSWORD)
+        watch = watcher.orders.watch(poll_every=0.1, on_state=states.append)
+        async with asyncio.timeout(PATIENCE), watch as events:
+            first = await place(buyer, product)
+            assert (await anext(events)).order_id == first.id
+            line.freeze()
+            second = await place(buyer, product)
+            while (await anext(events)).order_id != second.id:
+                pass
+    assert ("stale", "live") in set(pairwise(states))

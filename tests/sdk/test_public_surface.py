@@ -1,13 +1,16 @@
 """What users may import is listed, sorted and explained."""
 
 import inspect
+import os
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
 import orderbase
-from orderbase import _client
+from orderbase import _send
 
 SDK = Path(__file__).parents[2] / "client_sdk"
 
@@ -19,23 +22,73 @@ def test_all_is_sorted_and_complete() -> None:
         for name, value in vars(orderbase).items()
         if not name.startswith("_") and not inspect.ismodule(value)
     }
-    assert public == set(orderbase.__all__)
+    assert public | {"webhooks"} == set(orderbase.__all__)
 
 
-@pytest.mark.parametrize("name", [name for name in orderbase.__all__ if name != "OrderStatus"])
+@pytest.mark.parametrize(
+    "name", [name for name in orderbase.__all__ if name not in ("OrderStatus", "WatchState")]
+)
 def test_everything_public_is_explained(name: str) -> None:
     value = getattr(orderbase, name)
     assert value.__doc__
-    for member_name, member in vars(value).items():
-        described = member.fget if isinstance(member, property) else member
-        if not member_name.startswith("_") and inspect.isfunction(described):
+    for member_name in dir(value):
+        member = inspect.getattr_static(value, member_name)
+        described = getattr(member, "fget", None) or getattr(member, "func", None) or member
+        ours = str(getattr(described, "__module__", "")).startswith("orderbase")
+        if not member_name.startswith("_") and inspect.isfunction(described) and ours:
             assert described.__doc__, member_name
+
+
+@pytest.mark.parametrize(
+    ("asynchronous", "blocking"),
+    [
+        (orderbase.AsyncOrderbase, orderbase.Orderbase),
+        (orderbase.AsyncAuth, orderbase.Auth),
+        (orderbase.AsyncProducts, orderbase.Products),
+        (orderbase.AsyncOrders, orderbase.Orders),
+    ],
+)
+def test_both_clients_have_the_same_surface(asynchronous: type, blocking: type) -> None:
+    expected = _surface(asynchronous)
+    if asynchronous is orderbase.AsyncOrderbase:
+        expected["close"] = expected.pop("aclose")
+    if asynchronous is orderbase.AsyncAuth:
+        del expected["on_change"]  # called back in the event loop
+    assert _surface(blocking) == expected
+
+
+def test_both_clients_are_made_the_same_way() -> None:
+    asynchronous = inspect.signature(orderbase.AsyncOrderbase)
+    assert inspect.signature(orderbase.Orderbase) == asynchronous
+
+
+def _surface(kind: type) -> dict[str, list[tuple[str, object]] | None]:
+    """Parameters and their defaults by method; None for properties."""
+    return {
+        name: [(p.name, p.default) for p in inspect.signature(member).parameters.values()]
+        if inspect.isfunction(member)
+        else None
+        for name, member in vars(kind).items()
+        if not name.startswith("_")
+    }
+
+
+def test_importing_the_client_imports_no_network() -> None:
+    code = "import orderbase, sys; print(*{'aiohttp', 'httpx', 'supabase'} & set(sys.modules))"
+    result = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(SDK / "src")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.strip() == ""
 
 
 def test_the_version_is_the_distributions() -> None:
     project = tomllib.loads((SDK / "pyproject.toml").read_text("utf-8"))["project"]
-    assert project["version"] == _client.VERSION
-    assert f"## {_client.VERSION}" in (SDK / "CHANGELOG.md").read_text("utf-8")
+    assert project["version"] == _send.VERSION
+    assert f"## {_send.VERSION}" in (SDK / "CHANGELOG.md").read_text("utf-8")
 
 
 def test_the_package_says_that_it_is_typed() -> None:

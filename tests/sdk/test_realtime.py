@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, cast
 
 import pytest
@@ -147,9 +147,14 @@ async def url(realtime: Realtime) -> AsyncIterator[str]:
     await runner.cleanup()
 
 
-def listener(url: str, session: Session | None = None) -> Listener:
+@asynccontextmanager
+async def listening(url: str, session: Session | None = None) -> AsyncGenerator[Mailbox, None]:
     auth = cast(AsyncAuth, session or Session())
-    return Listener(auth, url=url, key=KEY, row_filter="user_id=eq.1")
+    listener = Listener(auth, url=url, key=KEY, row_filter="user_id=eq.1")
+    task = asyncio.create_task(listener.run())
+    yield listener.hints
+    task.cancel()
+    await asyncio.wait([task])
 
 
 async def looked(mailbox: Mailbox) -> None:
@@ -159,7 +164,7 @@ async def looked(mailbox: Mailbox) -> None:
 
 
 async def test_it_joins_as_the_user_and_asks_for_inserts(realtime: Realtime, url: str) -> None:
-    async with listener(url).listening() as hints:
+    async with listening(url) as hints:
         join = await realtime.next_join()
         await looked(hints)
     assert join["access_token"] == TOKENS[0]
@@ -172,7 +177,7 @@ async def test_it_joins_as_the_user_and_asks_for_inserts(realtime: Realtime, url
 async def test_an_insert_is_a_hint_at_its_position(
     realtime: Realtime, url: str, xid: int | str
 ) -> None:
-    async with listener(url).listening() as hints:
+    async with listening(url) as hints:
         await realtime.next_join()
         await looked(hints)
         await realtime.insert({"xid": xid, "id": 34})
@@ -185,7 +190,7 @@ async def test_an_insert_is_a_hint_at_its_position(
 async def test_an_insert_without_a_position_is_a_nudge(
     realtime: Realtime, url: str, record: dict[str, Any]
 ) -> None:
-    async with listener(url).listening() as hints:
+    async with listening(url) as hints:
         await realtime.next_join()
         await looked(hints)
         await realtime.insert(record)
@@ -197,7 +202,7 @@ async def test_an_insert_without_a_position_is_a_nudge(
 async def test_after_any_trouble_it_starts_over_and_asks_to_look(
     realtime: Realtime, url: str, trouble: str
 ) -> None:
-    async with listener(url).listening() as hints:
+    async with listening(url) as hints:
         for _ in range(3):
             await realtime.next_join()
             await looked(hints)
@@ -211,7 +216,7 @@ async def test_after_any_trouble_it_starts_over_and_asks_to_look(
 
 async def test_a_refused_join_is_tried_again(realtime: Realtime, url: str) -> None:
     realtime.refuse = True
-    async with listener(url).listening() as hints:
+    async with listening(url) as hints:
         await realtime.next_join()
         realtime.refuse = False
         await realtime.next_join()
@@ -220,7 +225,7 @@ async def test_a_refused_join_is_tried_again(realtime: Realtime, url: str) -> No
 
 async def test_a_refreshed_token_joins_again(realtime: Realtime, url: str) -> None:
     session = Session()
-    async with listener(url, session).listening() as hints:
+    async with listening(url, session) as hints:
         await realtime.next_join()
         await looked(hints)
         session.refresh()
@@ -231,7 +236,7 @@ async def test_a_refreshed_token_joins_again(realtime: Realtime, url: str) -> No
 async def test_nobody_there_is_no_reason_to_stop(
     realtime: Realtime, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with listener("http://127.0.0.1:1").listening() as hints:
+    async with listening("http://127.0.0.1:1") as hints:
         for _ in range(3):
             await looked(hints)
     assert "out of reach" in caplog.text
@@ -239,7 +244,7 @@ async def test_nobody_there_is_no_reason_to_stop(
 
 
 async def test_the_key_is_not_logged(url: str, caplog: pytest.LogCaptureFixture) -> None:
-    async with listener(f"{url}/elsewhere").listening() as hints:
+    async with listening(f"{url}/elsewhere") as hints:
         await looked(hints)
     assert "WSServerHandshakeError" in caplog.text
     assert KEY not in caplog.text
@@ -247,7 +252,7 @@ async def test_the_key_is_not_logged(url: str, caplog: pytest.LogCaptureFixture)
 
 async def test_nothing_is_left_running(realtime: Realtime, url: str) -> None:
     before = asyncio.all_tasks()
-    async with listener(url).listening():
+    async with listening(url):
         await realtime.next_join()
     async with asyncio.timeout(5):
         while left := asyncio.all_tasks() - before:  # the server's side needs a moment
@@ -258,14 +263,14 @@ async def test_heartbeats_keep_the_socket_open(
     realtime: Realtime, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_realtime, "_HEARTBEAT_SECONDS", 0.01)
-    async with listener(url).listening():
+    async with listening(url):
         async with asyncio.timeout(5):
             await realtime.heard("heartbeat")
 
 
 @pytest.mark.parametrize("nonsense", ["", "[]", "{}", '{"event": 1, "payload": null}'])
 async def test_nonsense_is_trouble(realtime: Realtime, url: str, nonsense: str) -> None:
-    async with listener(url).listening():
+    async with listening(url):
         await realtime.next_join()
         await realtime.say(nonsense)
         await realtime.next_join()

@@ -1,18 +1,20 @@
 """Orders: place, read, cancel, and watch them live."""
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar, Unpack
 from uuid import UUID
 
-from orderbase import _orders, errors
+from orderbase import _orders
 from orderbase._auth import AsyncAuth
-from orderbase._feed import PAGE_ROWS, Follower, Position
-from orderbase._realtime import Listener
-from orderbase._send import AsyncSender
-from orderbase.models import Address, FeedEvent, Order, OrderDetails, OrderEvent, User
+from orderbase._call import Call
+from orderbase._reader import Reader
+from orderbase._send import Sender
+from orderbase._wanted import WatchOptions
+from orderbase._watch import AsyncSubscription, AsyncWatch
+from orderbase.models import Address, FeedEvent, Order, OrderDetails, OrderEvent, Snapshot
 from orderbase.money import Money
 
-_POLL_SECONDS = 10.0
+T = TypeVar("T")
 
 
 class AsyncOrders:
@@ -21,11 +23,9 @@ class AsyncOrders:
     Every method raises AuthError when nobody is.
     """
 
-    def __init__(self, sender: AsyncSender, auth: AsyncAuth, *, url: str, key: str) -> None:
+    def __init__(self, sender: Sender, auth: AsyncAuth) -> None:
         self._sender = sender
         self._auth = auth
-        self._url = url
-        self._key = key
 
     async def place(
         self,
@@ -71,7 +71,7 @@ class AsyncOrders:
             expected_total,
             email,
         )
-        return await self._sender.send(call)
+        return await self._call(call)
 
     async def cancel(self, order_id: UUID | str) -> Order:
         """Cancel an order that has not been handed over. Cancelling twice is once.
@@ -83,7 +83,7 @@ class AsyncOrders:
             NotFound: there is no such order.
             Conflict: "order_not_cancellable"; `context` has its `status`.
         """
-        return await self._sender.send(_orders.cancel_order(order_id))
+        return await self._call(_orders.cancel_order(order_id))
 
     async def list(self, *, limit: int = 100, before: Order | None = None) -> list[OrderDetails]:
         """My orders, newest first.
@@ -93,7 +93,7 @@ class AsyncOrders:
             before: only orders older than this one; the last of a page gives the next page.
         """
         buyer = self._auth.user.id if self._auth.user else None
-        return await self._sender.send(_orders.list_orders(buyer, limit, before))
+        return await self._call(_orders.list_orders(buyer, limit, before))
 
     async def get(self, order_id: UUID | str) -> OrderDetails:
         """One order.
@@ -101,74 +101,61 @@ class AsyncOrders:
         Raises:
             NotFound: there is no such order.
         """
-        return await self._sender.send(_orders.get_order(order_id))
+        return await self._call(_orders.get_order(order_id))
 
     async def events(self, order_id: UUID | str) -> Sequence[OrderEvent]:
-        """What happened to an order so far, oldest first; empty if there is no such order."""
-        return await self._sender.send(_orders.list_events(order_id))
+        """What happened to an order so far, oldest first.
+
+        Raises:
+            NotFound: there is no such order.
+        """
+        return await self._call(_orders.list_events(order_id))
 
     async def position(self) -> str:
         """Where the feed is now: `watch(after=...)` tells whatever happens from here on.
 
         Read it before you place an order, and you miss nothing of it.
         """
-        return await self._sender.send(_orders.feed_head())
+        return await self._call(_orders.feed_head())
 
-    async def watch(
-        self,
-        *,
-        after: str | None = None,
-        order_id: UUID | str | None = None,
-        poll_every: float = _POLL_SECONDS,
-    ) -> AsyncGenerator[FeedEvent, None]:
+    async def snapshot(self, *, limit: int = 1000) -> Snapshot:
+        """My orders, newest first, and the position up to which they are known.
+
+        `watch(after=snapshot)` tells whatever is not in it.
+
+        Args:
+            limit: at most this many, up to 1000.
+        """
+        position = await self.position()
+        return Snapshot(position, tuple(await self.list(limit=limit)))
+
+    def watch(self, **options: Unpack[WatchOptions]) -> AsyncWatch:
         """Events of my orders (for staff: of all) as they happen, each once, in order, for ever.
 
         Realtime says when to look; where it fails, the feed is read every `poll_every` seconds,
         and lost connections are waited out. Store `event.position` to continue from there.
-        Leave the loop inside `contextlib.aclosing(...)` to close the connection at once.
 
         Args:
-            after: an `event.position` or `position()`. Without it: from now on, or with
-                `order_id` from that order's first event.
-            order_id: only this order's events.
-            poll_every: seconds between two looks when nothing is heard.
-
-        Raises:
-            NotFound: there is no such order.
-            AuthError: nobody is signed in any more, or somebody else.
-            InvalidRequest: `after` is not a position.
+            **options: see WatchOptions.
         """
-        user = self._auth.user
-        wanted = None if order_id is None else _orders.as_uuid(order_id)
-        start = Position.parse(after or await self._start(wanted))
+        return AsyncWatch(Reader(self._sender, self._auth, options))
 
-        async def read(position: Position) -> Sequence[FeedEvent]:
-            if _id(self._auth.user) != _id(user):
-                raise errors.AuthError("Somebody else is signed in now.", code="user_changed")
-            return await self._sender.send(_orders.feed(str(position), PAGE_ROWS))
+    async def on_change(
+        self,
+        callback: Callable[[FeedEvent], Awaitable[None] | None],
+        **options: Unpack[WatchOptions],
+    ) -> AsyncSubscription:
+        """Call back for each event that `watch` would tell; nothing is missed from now on.
 
-        listener = Listener(
-            self._auth, url=self._url, key=self._key, row_filter=_row_filter(user, wanted)
-        )
-        async with listener.listening() as hints:
-            follower = Follower(read, hints, start, poll_every=poll_every)
-            async with aclosing(follower.events()) as events:
-                async for event in events:
-                    if wanted in (None, event.order_id):
-                        yield event
+        The next event waits until the callback, or what it returns to be awaited, is done.
 
-    async def _start(self, order_id: UUID | None) -> str:
-        if order_id is None:
-            return await self.position()
-        return await self._sender.send(_orders.before_first_event(order_id))
+        Args:
+            callback: told of one event at a time; if it raises, that ends the subscription.
+            **options: see WatchOptions.
+        """
+        reader = Reader(self._sender, self._auth, options)
+        await reader.start()
+        return AsyncSubscription(reader, callback)
 
-
-def _id(user: User | None) -> UUID | None:
-    return user.id if user else None
-
-
-def _row_filter(user: User | None, order_id: UUID | None) -> str | None:
-    """Spares Realtime from checking every event against every subscriber's row security."""
-    if order_id is not None:
-        return f"order_id=eq.{order_id}"
-    return None if user is None or user.is_staff else f"user_id=eq.{user.id}"
+    async def _call(self, call: Call[T]) -> T:
+        return await self._sender.send(call, self._auth)

@@ -2,59 +2,100 @@
 
 import asyncio
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from uuid import UUID
+from contextlib import contextmanager, suppress
 
-import supabase_auth.errors
-from supabase import AsyncClient
-from supabase_auth.types import AuthChangeEvent, Session
-from supabase_auth.types import User as AuthUser
+from pydantic import JsonValue, ValidationError
 
 from orderbase import errors
+from orderbase._call import Call
+from orderbase._send import Sender
+from orderbase._session import Session, SessionStorage, read_session, read_user
 from orderbase.models import User
 
 
+class _Bearer:
+    """Calls with one token, or with none."""
+
+    def __init__(self, token: str | None = None) -> None:
+        self._token = token
+
+    async def token(self, *, rejected: str | None = None) -> str | None:  # noqa: ARG002 - Protocol
+        return self._token
+
+
+_NOBODY = _Bearer()
+
+
 class AsyncAuth:
-    """Signs people in and out. The session lives in memory and is refreshed when it is used.
+    """Signs people in and out. The session is refreshed when it is used, shortly before its end.
 
     Every method raises AuthError for wrong credentials or a session that is over, InvalidRequest
     for an address or password that will not do, RateLimited, ConnectionFailed and TimedOut.
     """
 
-    def __init__(self, client: AsyncClient) -> None:
-        self._auth = client.auth
-        self._user: User | None = None
-        self._refreshing = asyncio.Lock()
-        self._auth.on_auth_state_change(self._remember)
+    def __init__(
+        self, sender: Sender, storage: SessionStorage, session: Session | None = None
+    ) -> None:
+        """`session`: the one to begin with; by default the one in the storage."""
+        self._sender = sender
+        self._storage = storage
+        self._session = session or _stored(storage)
+        self._refreshing: asyncio.Task[None] | None = None
+        self._listeners: list[Callable[[], None]] = []
 
     @property
     def user(self) -> User | None:
         """Who is signed in; None when nobody is."""
-        return self._user
+        return self._session.user if self._session else None
 
     async def sign_up(self, *, email: str, password: str) -> User:
         """Create an account and sign in.
 
-        Where the shop wants addresses confirmed first, `user` stays None until `sign_in`.
+        Where the shop wants addresses confirmed first, `user` stays None until `sign_in`, or
+        `sign_in_with_code` with the code of the mail.
 
         Raises:
             Conflict: the address has an account already.
         """
-        with _translated():
-            answer = await self._auth.sign_up({"email": email, "password": password})
-        return _user(answer.user)
+        body = _credentials(email, password)
+        call = Call("POST", "/auth/v1/signup", _session_or_user, body, repeatable=False)
+        answer = await self._sender.send(call, _NOBODY)
+        if isinstance(answer, User):
+            return answer
+        self._remember(answer)
+        return answer.user
 
     async def sign_in(self, *, email: str, password: str) -> User:
         """Sign in to an account."""
-        with _translated():
-            answer = await self._auth.sign_in_with_password({"email": email, "password": password})
-        return _user(answer.user)
+        body = _credentials(email, password)
+        return await self._begin("token?grant_type=password", body)
 
     async def sign_in_as_guest(self) -> User:
         """Sign in without an account; `become_account` keeps the orders."""
-        with _translated():
-            answer = await self._auth.sign_in_anonymously()
-        return _user(answer.user)
+        return await self._begin("signup", {}, repeatable=False)
+
+    async def send_code(self, *, email: str, create_account: bool = True) -> None:
+        """Mail a code for `sign_in_with_code`.
+
+        Args:
+            email: where to.
+            create_account: also where there is none yet.
+
+        Raises:
+            NotFound: there is no account, and none is wanted.
+        """
+        body: dict[str, JsonValue] = {"email": email, "create_user": create_account}
+        call = Call("POST", "/auth/v1/otp", _nothing, body, repeatable=False)
+        await self._sender.send(call, _NOBODY)
+
+    async def sign_in_with_code(self, *, email: str, code: str) -> User:
+        """Sign in with the code that was mailed. A code works once.
+
+        Raises:
+            AuthError: it is wrong, was used, or is too old.
+        """
+        body: dict[str, JsonValue] = {"type": "email", "email": email, "token": code}
+        return await self._begin("verify", body, repeatable=False)
 
     async def become_account(self, *, email: str, password: str) -> User:
         """Turn the guest who is signed in into an account: same id, same orders.
@@ -65,61 +106,115 @@ class AsyncAuth:
             AuthError: no guest is signed in.
             Conflict: the address has an account already.
         """
-        if self._user is None or not self._user.is_guest:
+        session = self._session
+        if session is None or not session.user.is_guest:
             raise errors.AuthError("No guest is signed in.", code="not_a_guest")
-        with _translated():
-            await self._auth.update_user({"email": email, "password": password})
-            answer = await self._auth.refresh_session()  # the token still says "anonymous"
-        return _user(answer.user)
+        body = _credentials(email, password)
+        await self._sender.send(Call("PUT", "/auth/v1/user", read_user, body), self)
+        await self._renew(session, session.access_token)  # that token still says "anonymous"
+        return (self._session or session).user
 
     async def sign_out(self) -> None:
         """End this session, here and on the server; other devices stay signed in."""
-        with _translated():
-            await self._auth.sign_out({"scope": "local"})
+        session = self._session
+        if session is None:
+            return
+        self._remember(None)
+        with suppress(errors.AuthError, errors.PermissionDenied, errors.NotFound):  # was over
+            call = Call("POST", "/auth/v1/logout?scope=local", _nothing)
+            await self._sender.send(call, _Bearer(session.access_token))
 
     async def token(self, *, rejected: str | None = None) -> str | None:
         """The session's access token; None when signed out.
 
         It is refreshed if it is about to expire, or is the one that the server has `rejected`.
         """
-        async with self._refreshing:  # a refresh token may be used once
-            with _translated():
-                session = await self._auth.get_session()
-                if session and session.access_token == rejected:
-                    session = (await self._auth.refresh_session()).session
+        session = self._session
+        if session is not None and (session.expires_soon or session.access_token == rejected):
+            await self._renew(session, rejected)
+            session = self._session
         return session.access_token if session else None
 
     @contextmanager
     def on_change(self, callback: Callable[[], None]) -> Generator[None, None, None]:
         """Call `callback` at each sign-in, sign-out and refresh while the context is open."""
-
-        def changed(_: AuthChangeEvent, __: Session | None) -> None:
-            callback()
-
-        subscription = self._auth.on_auth_state_change(changed)
+        self._listeners.append(callback)
         try:
             yield
         finally:
-            subscription.unsubscribe()
+            self._listeners.remove(callback)
 
-    def _remember(self, _: AuthChangeEvent, session: Session | None) -> None:
-        self._user = _user(session.user) if session else None
+    async def _begin(
+        self, path: str, body: dict[str, JsonValue], *, repeatable: bool = True
+    ) -> User:
+        call = Call("POST", f"/auth/v1/{path}", read_session, body, repeatable=repeatable)
+        session = await self._sender.send(call, _NOBODY)
+        self._remember(session)
+        return session.user
+
+    async def _renew(self, session: Session, rejected: str | None) -> None:
+        if session.refresh_token is None:
+            return  # it just ends
+        try:
+            await self._refresh(session)
+        except errors.AuthError:
+            if self._session is session:
+                self._remember(None)
+            raise
+        except errors.OrderbaseError as error:
+            if not error.may_pass or session.expired or session.access_token == rejected:
+                raise
+
+    async def _refresh(self, session: Session) -> None:
+        """Once for all who wait: a refresh token may be used once."""
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = asyncio.create_task(self._exchange(session))
+            self._refreshing.add_done_callback(_retrieved)
+        # Whoever gives up leaves the others a token.
+        await asyncio.shield(self._refreshing)
+
+    async def _exchange(self, session: Session) -> None:
+        body: dict[str, JsonValue] = {"refresh_token": session.refresh_token}
+        path = "/auth/v1/token?grant_type=refresh_token"
+        call = Call("POST", path, read_session, body)
+        renewed = await self._sender.send(call, _NOBODY)
+        if self._session is session:  # nobody has signed in or out meanwhile
+            self._remember(renewed)
+
+    def _remember(self, session: Session | None) -> None:
+        self._session = session
+        if session is None:
+            self._storage.remove()
+        else:
+            self._storage.set(session.model_dump_json())
+        for callback in tuple(self._listeners):
+            callback()
 
 
-@contextmanager
-def _translated() -> Generator[None, None, None]:
+def _stored(storage: SessionStorage) -> Session | None:
+    kept = storage.get()
     try:
-        yield
-    except supabase_auth.errors.AuthError as error:
-        raise errors.from_auth(error) from error
+        return None if kept is None else Session.model_validate_json(kept)
+    except ValidationError:
+        storage.remove()  # of another version, or not ours
+        return None
 
 
-def _user(user: AuthUser | None) -> User:
-    if user is None:
-        raise errors.ServerError("Auth answered without a user.", code="unreadable_answer")
-    return User(
-        id=UUID(user.id),
-        email=user.email or None,
-        is_guest=user.is_anonymous,
-        is_staff=user.app_metadata.get("role") == "staff",
-    )
+def _credentials(email: str, password: str) -> dict[str, JsonValue]:
+    if not email or not password:  # without an address, Auth would sign up a guest
+        raise errors.InvalidRequest("Address or password is empty.", code="missing_credentials")
+    return {"email": email, "password": password}
+
+
+def _session_or_user(content: bytes) -> Session | User:
+    return read_session(content) if b'"access_token"' in content else read_user(content)
+
+
+def _nothing(_: bytes) -> None:
+    """Says nothing but that it worked."""
+
+
+def _retrieved(task: asyncio.Task[None]) -> None:
+    """Keep asyncio from reporting a failure that all who waited have given up on."""
+    if not task.cancelled():
+        task.exception()

@@ -1,14 +1,16 @@
-"""A call of the REST API: what to send, and how to read the answer. No network here."""
+"""A call: what to send, and how to read the answer. No network here."""
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
-import httpx
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from orderbase import errors
+from orderbase._http import Request, Response
 
 T = TypeVar("T")
 M = TypeVar("M")
@@ -16,46 +18,47 @@ M = TypeVar("M")
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
-    """One request. Each is safe to send again: it reads, or its effect has a key."""
+    """One request, by its path from the project's address.
 
-    method: Literal["GET", "POST"]
+    `repeatable`: whether it may be sent again when nobody knows what became of it, as it only
+    reads, or its effect has a key.
+    """
+
+    method: Literal["GET", "POST", "PUT"]
     path: str
     parse: Callable[[bytes], T]
-    params: Mapping[str, str] = field(default_factory=dict[str, str])
     body: Mapping[str, JsonValue] | None = None
+    repeatable: bool = True
     idempotency_key: UUID | None = None
 
-    def request(
-        self, http: httpx.Client | httpx.AsyncClient, url: str, headers: Mapping[str, str]
-    ) -> httpx.Request:
+    def request(self, url: str, headers: Mapping[str, str]) -> Request:
         """The request to send to the project at `url`."""
-        return http.build_request(
-            self.method,
-            f"{url}/rest/v1/{self.path}",
-            params=dict(self.params),
-            headers=dict(headers),
-            json=self.body,
-        )
+        if self.body is None:
+            return Request(self.method, url + self.path, headers)
+        content = json.dumps(self.body).encode()
+        headers = {**headers, "content-type": "application/json"}
+        return Request(self.method, url + self.path, headers, content)
 
-    def read(self, response: httpx.Response) -> T:
+    def read(self, response: Response) -> T:
         """The result.
 
         Raises:
             OrderbaseError: the answer is a refusal or unreadable.
         """
-        if not response.is_success:
-            raise errors.from_response(response)
+        if not 200 <= response.status < 300:
+            raise errors.from_response(response.status, response.content, response.headers)
         try:
             return self.parse(response.content)
         except (ValidationError, KeyError, TypeError) as error:
-            raise errors.unreadable(response) from error
+            raise errors.unreadable(response.status, response.headers) from error
 
 
 def select(
     table: str, parse: Callable[[bytes], T], columns: str, params: Mapping[str, str]
 ) -> Call[T]:
     """Read rows of a table."""
-    return Call("GET", table, parse, {"select": "".join(columns.split()), **params})
+    query = urlencode({"select": columns, **params}, quote_via=quote, safe=":*(),.")
+    return Call("GET", f"/rest/v1/{table}?{query}", parse)
 
 
 def rpc(
@@ -65,7 +68,8 @@ def rpc(
     idempotency_key: UUID | None = None,
 ) -> Call[T]:
     """Call a function of the database."""
-    return Call("POST", f"rpc/{verb}", parse, body=arguments, idempotency_key=idempotency_key)
+    path = f"/rest/v1/rpc/{verb}"
+    return Call("POST", path, parse, arguments, idempotency_key=idempotency_key)
 
 
 def one(rows: TypeAdapter[list[M]], code: str, message: str) -> Callable[[bytes], M]:

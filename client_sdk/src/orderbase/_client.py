@@ -1,19 +1,20 @@
-"""The way in."""
+"""The way in, for asyncio."""
 
-import platform
+from __future__ import annotations
+
+from functools import cached_property
 from types import TracebackType
-from typing import Self
-
-import httpx
-from httpx_aiohttp import HttpxAiohttpClient
-from supabase import AsyncClient, AsyncClientOptions
+from typing import TYPE_CHECKING, Self
 
 from orderbase._async_orders import AsyncOrders
 from orderbase._auth import AsyncAuth
+from orderbase._http import AiohttpTransport, Transport
 from orderbase._products import AsyncProducts
-from orderbase._send import AsyncSender
+from orderbase._send import Patience, Sender
+from orderbase._session import MemoryStorage, SessionStorage, session_of_token
 
-VERSION = "0.1.0"
+if TYPE_CHECKING:
+    from supabase import AsyncClient
 
 
 class AsyncOrderbase:
@@ -28,11 +29,12 @@ class AsyncOrderbase:
     Args:
         url: address of the Supabase project.
         key: its publishable key; or a secret key, on a server you trust.
-        timeout: seconds to wait for a connection, and for each part of an answer; does not
-            change `http`.
-        retries: how often a call is sent again after a lost connection or a passing failure;
-            all calls are safe to repeat.
-        http: an HTTP client of your own, which stays open; by default one over aiohttp.
+        timeout: seconds that one attempt of a call may take.
+        deadline: seconds that a call may take with all its attempts.
+        retries: how often a call is sent again after a lost connection or a passing failure, if
+            it only reads, or has a key.
+        storage: keeps the session, and has the one to begin with; in memory by default.
+        transport: carries the requests, until the client is closed; aiohttp by default.
 
     Raises:
         ValueError: `url` or `key` is empty, or `url` is not an http(s) address.
@@ -44,19 +46,50 @@ class AsyncOrderbase:
         key: str,
         *,
         timeout: float = 10.0,
+        deadline: float = 30.0,
         retries: int = 2,
-        http: httpx.AsyncClient | None = None,
+        storage: SessionStorage | None = None,
+        transport: Transport | None = None,
     ) -> None:
         if not key or not url.startswith(("http://", "https://")):
             raise ValueError("a shop needs the http(s) address of its project, and a key")
-        url = url.rstrip("/")
-        self._owns_http = http is None
-        self._http = http or HttpxAiohttpClient(timeout=timeout)
-        self.supabase = AsyncClient(url, key, _options(self._http))
-        self.auth = AsyncAuth(self.supabase)
-        sender = AsyncSender(self._http, self.auth, url=url, key=key, retries=retries)
-        self.products = AsyncProducts(sender)
-        self.orders = AsyncOrders(sender, self.auth, url=url, key=key)
+        carrier = transport or AiohttpTransport()
+        patience = Patience(timeout, deadline, retries)
+        sender = Sender(carrier, url=url.rstrip("/"), key=key, patience=patience)
+        auth = AsyncAuth(sender, storage or MemoryStorage())
+        self._serve(sender, auth, carrier)
+
+    def _serve(self, sender: Sender, auth: AsyncAuth, transport: Transport | None) -> None:
+        """`transport`: the one to close in the end; None if it is another client's."""
+        self._transport = transport
+        self._sender = sender
+        self.auth = auth
+        self.products = AsyncProducts(sender, auth)
+        self.orders = AsyncOrders(sender, auth)
+
+    def as_user(self, access_token: str) -> AsyncOrderbase:
+        """The same shop for the user of an access token, over the same connections.
+
+        It costs next to nothing, so a web server can have one per request. It needs no closing,
+        knows nobody's password, and ends with the token: the server checks that, not this client.
+
+        Raises:
+            AuthError: it is not the access token of a user.
+        """
+        auth = AsyncAuth(self._sender, MemoryStorage(), session_of_token(access_token))
+        shop = object.__new__(AsyncOrderbase)
+        shop._serve(self._sender, auth, None)
+        return shop
+
+    @cached_property
+    def supabase(self) -> AsyncClient:
+        """The official client, which calls as the same user; its errors are its own.
+
+        It needs the package `supabase`: install `orderbase[supabase]`.
+        """
+        from orderbase._supabase import async_client  # noqa: PLC0415 - imports for long
+
+        return async_client(self._sender, self.auth)
 
     async def __aenter__(self) -> Self:
         return self
@@ -71,16 +104,8 @@ class AsyncOrderbase:
 
     async def aclose(self) -> None:
         """Close the connections. The session stays valid on the server: see `auth.sign_out`."""
-        if self._owns_http:
-            await self._http.aclose()
-
-
-def _options(http: httpx.AsyncClient) -> AsyncClientOptions:
-    agent = f"orderbase-python/{VERSION} python/{platform.python_version()}"
-    return AsyncClientOptions(
-        # Refreshed when used: a timer of the Auth client would outlive the shop.
-        auto_refresh_token=False,
-        flow_type="implicit",
-        headers={"X-Client-Info": agent},
-        httpx_client=http,
-    )
+        official = vars(self).get("supabase")
+        if official is not None:
+            await official.options.httpx_client.aclose()
+        if self._transport is not None:
+            await self._transport.aclose()

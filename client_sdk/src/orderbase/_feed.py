@@ -7,17 +7,20 @@ at growing distances until the feed has passed it.
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from orderbase import errors
 from orderbase._send import backoff
 from orderbase.models import FeedEvent
 
-PAGE_ROWS = 100
+PAGE_ROWS = 500
 # Seconds between readings while a hinted event does not show: 9 s in all.
 PATIENCE = (0.01, 0.01, 0.02, 0.02, 0.05, 0.05, 0.1, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+WatchState: TypeAlias = Literal["starting", "live", "stale"]
+"""live: what happened was told at most a poll ago. stale: the feed cannot be read at the moment."""
 
 _FORMAT = re.compile(r"(\d{1,19})-(\d{1,18})")
 
@@ -88,7 +91,7 @@ class Mailbox:
 
 
 class Follower:
-    """Reads the feed on from a position, for as long as someone iterates."""
+    """Reads the feed on from a position, a page whenever one is asked for."""
 
     def __init__(
         self,
@@ -97,43 +100,58 @@ class Follower:
         position: Position,
         *,
         poll_every: float,
+        tell: Callable[[WatchState], object] = lambda _: None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._read = read
         self._hints = hints
         self._position = position
         self._given_up = position
+        self._caught_up = False
         self._patience = iter(PATIENCE)
         self._poll_every = poll_every
+        self._tell = tell
         self._sleep = sleep
 
-    async def events(self) -> AsyncGenerator[FeedEvent, None]:
-        """Every event after the position, once, in order. Never ends by itself.
+    async def next_page(self) -> Sequence[FeedEvent]:
+        """The next events, at least one, in order. May be cancelled, and asked again.
 
         Raises:
             OrderbaseError: the feed refuses; passing failures are waited out.
         """
         while True:
+            if self._caught_up:
+                await self._until_there_may_be_more()
+                self._caught_up = False
             page = await self._read_patiently()
-            for event in page:
-                position = Position.parse(event.position)
-                if position > self._position:
-                    self._position = position
-                    yield event
+            self._caught_up = len(page) < PAGE_ROWS
             if page:
                 self._patience = iter(PATIENCE)
-            if len(page) < PAGE_ROWS:
-                await self._until_there_may_be_more()
+            if new := self._unseen(page):
+                return new
+
+    def _unseen(self, page: Sequence[FeedEvent]) -> Sequence[FeedEvent]:
+        new: list[FeedEvent] = []
+        for event in page:
+            position = Position.parse(event.position)
+            if position > self._position:
+                self._position = position
+                new.append(event)
+        return new
 
     async def _read_patiently(self) -> Sequence[FeedEvent]:
         failures = 0
         while True:
             try:
-                return await self._read(self._position)
+                page = await self._read(self._position)
             except errors.OrderbaseError as error:
                 if not error.may_pass:
                     raise
                 delay = error.retry_after or backoff(failures, longest=self._poll_every)
+            else:
+                self._tell("live")
+                return page
+            self._tell("stale")
             await self._sleep(delay)
             failures += 1
 

@@ -8,23 +8,22 @@ from pydantic import JsonValue, TypeAdapter
 
 from orderbase import errors
 from orderbase._call import Call, one, rpc, select
-from orderbase.models import Address, FeedEvent, Item, Order, OrderDetails, OrderEvent
+from orderbase.models import DEFERRED, Address, FeedEvent, Item, Order, OrderDetails, OrderEvent
 from orderbase.money import Money
 
 Basket = Sequence[Item] | Mapping[UUID, int] | Mapping[str, int]
 
-_ORDER = TypeAdapter(Order)
-_ORDERS = TypeAdapter(list[OrderDetails])
-_EVENTS = TypeAdapter(list[OrderEvent])
-_FEED = TypeAdapter(list[FeedEvent])
-_POSITION = TypeAdapter(str)
-_FIRST = TypeAdapter(list[dict[str, str]])
+_ORDERS = TypeAdapter(list[OrderDetails], config=DEFERRED)
+_EVENTS = TypeAdapter(list[OrderEvent], config=DEFERRED)
+_FEED = TypeAdapter(list[FeedEvent], config=DEFERRED)
+_POSITION = TypeAdapter(str, config=DEFERRED)
+_FIRST = TypeAdapter(list[dict[str, str]], config=DEFERRED)
 
-_ORDER_COLUMNS = """
-    id,number,user_id,email,status,currency,total,shipping_address,payment_method,
-    ending,failure_code,failure_message,version,idempotency_key,created_at,updated_at,
-    items:order_items(product:products(slug,name,price,currency),product_id,name,unit_price,quantity)
-"""
+_ORDER_COLUMNS = (
+    "id,number,user_id,email,status,currency,total,shipping_address,payment_method,"
+    "ending,failure_code,failure_message,version,idempotency_key,created_at,updated_at,"
+    "items:order_items(product:products(slug,name,price,currency),product_id,name,unit_price,quantity)"
+)
 _EVENT_COLUMNS = "order_id,user_id,type,status,version,data,created_at"
 
 
@@ -47,11 +46,11 @@ def place_order(
     }
     if email is not None:
         arguments["email"] = email
-    return rpc("place_order", _ORDER.validate_json, arguments, key)
+    return rpc("place_order", Order.model_validate_json, arguments, key)
 
 
 def cancel_order(order_id: UUID | str) -> Call[Order]:
-    return rpc("cancel_order", _ORDER.validate_json, {"order_id": str(as_uuid(order_id))})
+    return rpc("cancel_order", Order.model_validate_json, {"order_id": str(as_uuid(order_id))})
 
 
 def list_orders(buyer: UUID | None, limit: int, before: Order | None) -> Call[list[OrderDetails]]:
@@ -70,8 +69,14 @@ def get_order(order_id: UUID | str) -> Call[OrderDetails]:
 
 
 def list_events(order_id: UUID | str) -> Call[list[OrderEvent]]:
+    def parse(content: bytes) -> list[OrderEvent]:
+        events = _EVENTS.validate_json(content)
+        if not events:  # every order has one: row security hid them
+            raise errors.NotFound("There is no such order.", status=404, code="order_not_found")
+        return events
+
     params = {"order_id": f"eq.{as_uuid(order_id)}", "order": "version"}
-    return select("order_events", _EVENTS.validate_json, _EVENT_COLUMNS, params)
+    return select("order_events", parse, _EVENT_COLUMNS, params)
 
 
 def feed(after: str, max_rows: int) -> Call[list[FeedEvent]]:

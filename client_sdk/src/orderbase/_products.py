@@ -5,13 +5,13 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from orderbase._call import Call, one, select
-from orderbase._send import AsyncSender
-from orderbase.models import Product
+from orderbase._send import Identity, Sender
+from orderbase.models import DEFERRED, Product
 
-_PRODUCTS = TypeAdapter(list[Product])
-_COLUMNS = """
-    id,slug,name,description,price,currency,created_at,updated_at,inventory(on_hand,reserved)
-"""
+_PRODUCTS = TypeAdapter(list[Product], config=DEFERRED)
+_COLUMNS = (
+    "id,slug,name,description,price,currency,created_at,updated_at,inventory(on_hand,reserved)"
+)
 
 
 def list_products(search: str | None, limit: int, offset: int) -> Call[list[Product]]:
@@ -43,8 +43,9 @@ def is_uuid(value: UUID | str) -> bool:
 class AsyncProducts:
     """What the shop sells. No sign-in is needed."""
 
-    def __init__(self, sender: AsyncSender) -> None:
+    def __init__(self, sender: Sender, caller: Identity) -> None:
         self._sender = sender
+        self._caller = caller
 
     async def list(
         self, *, search: str | None = None, limit: int = 100, offset: int = 0
@@ -57,7 +58,7 @@ class AsyncProducts:
             limit: at most this many, up to 1000.
             offset: leave out this many first.
         """
-        return await self._sender.send(list_products(search, limit, offset))
+        return await self._sender.send(list_products(search, limit, offset), self._caller)
 
     async def get(self, product: UUID | str) -> Product:
         """One product, by its id or slug.
@@ -65,4 +66,4 @@ class AsyncProducts:
         Raises:
             NotFound: there is none, or it is not on sale.
         """
-        return await self._sender.send(get_product(product))
+        return await self._sender.send(get_product(product), self._caller)

@@ -6,8 +6,7 @@ reading task dies nobody is told; here any trouble ends the connection, and a ne
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 import aiohttp
@@ -39,27 +38,18 @@ class Listener:
         self._url = url
         self._key = key
         self._filter = row_filter
-        self._hints = Mailbox()
+        self.hints = Mailbox()
         self._failures = 0
 
-    @asynccontextmanager
-    async def listening(self) -> AsyncGenerator[Mailbox, None]:
-        """Hints, for as long as the context is open."""
-        task = asyncio.create_task(self._listen_forever())
-        try:
-            yield self._hints
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
-
-    async def _listen_forever(self) -> None:
+    async def run(self) -> None:
+        """Put what is heard into `hints`, until cancelled."""
         while True:
             try:
                 await self._listen_once()
             except Exception as error:  # noqa: BLE001 - the feed is read on a timer meanwhile
                 # Not its text: aiohttp's has the address, and that has the key.
                 _log.warning("realtime is out of reach: %s", type(error).__name__)
-            self._hints.nudge()
+            self.hints.nudge()
             await asyncio.sleep(backoff(self._failures, _FIRST_DELAY, _LONGEST_DELAY))
             self._failures += 1
 
@@ -106,13 +96,13 @@ class Listener:
             raise _ChannelEnded(payload)
         elif event == "system" or message.get("ref") == _JOIN:
             self._failures = 0
-            self._hints.nudge()
+            self.hints.nudge()
 
     def _hint_at(self, row: Mapping[str, Any]) -> None:
         try:
-            self._hints.hint(Position(int(row["xid"]), int(row["id"])))
+            self.hints.hint(Position(int(row["xid"]), int(row["id"])))
         except (KeyError, TypeError, ValueError):
-            self._hints.nudge()
+            self.hints.nudge()
 
 
 async def _beat(socket: aiohttp.ClientWebSocketResponse) -> None:

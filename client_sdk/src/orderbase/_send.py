@@ -1,21 +1,24 @@
-"""Sending calls: as whom, and how often."""
+"""Sending calls: as whom, how often, and for how long."""
 
 import asyncio
+import platform
 import random
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
-
-import httpx
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from orderbase import errors
-from orderbase._auth import AsyncAuth
 from orderbase._call import Call
+from orderbase._http import Transport
 
 T = TypeVar("T")
+
+VERSION = "0.1.0"
 
 _FIRST_DELAY = 0.1
 _LONGEST_DELAY = 5.0
 _EXPIRED = frozenset({"PGRST301", "PGRST303"})  # PostgREST before and since version 13
+_AGENT = f"orderbase-python/{VERSION} python/{platform.python_version()}"
 
 
 def backoff(attempt: int, first: float = _FIRST_DELAY, longest: float = _LONGEST_DELAY) -> float:
@@ -23,59 +26,94 @@ def backoff(attempt: int, first: float = _FIRST_DELAY, longest: float = _LONGEST
     return min(first * 2.0 ** min(attempt, 30), longest) * random.uniform(0.5, 1.0)  # noqa: S311
 
 
-class AsyncSender:
-    """Sends calls over one shared HTTP client, as whoever is signed in."""
+class Identity(Protocol):
+    """Whoever calls."""
+
+    async def token(self, *, rejected: str | None = None) -> str | None:
+        """The token to call with, but not the one that the server has `rejected`, if possible."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds for an attempt, seconds for all of them, and how many may follow the first."""
+
+    timeout: float
+    deadline: float
+    retries: int
+
+
+class Sender:
+    """Sends calls to one project."""
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
-        auth: AsyncAuth,
+        transport: Transport,
         *,
         url: str,
         key: str,
-        retries: int,
+        patience: Patience,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._http = http
-        self._auth = auth
-        self._url = url
-        self._key = key
-        self._retries = retries
+        self.url = url
+        self.key = key
+        self._transport = transport
+        self._patience = patience
         self._sleep = sleep
 
-    async def send(self, call: Call[T]) -> T:
+    async def send(self, call: Call[T], caller: Identity, *, retries: int | None = None) -> T:
         """The result of a call, tried again after passing failures.
 
         Raises:
             OrderbaseError: refused, or still failing after the last attempt.
         """
+        retries = self._patience.retries if retries is None else retries
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self._patience.deadline
         attempt = 0
         while True:
             try:
-                return await self._send_once(call)
+                return await self._attempt(call, caller, deadline - clock())
             except errors.OrderbaseError as error:
                 error.idempotency_key = call.idempotency_key
                 delay = backoff(attempt) if error.retry_after is None else error.retry_after
-                if attempt == self._retries or not error.may_pass or delay > _LONGEST_DELAY:
+                too_long = delay > _LONGEST_DELAY or clock() + delay >= deadline
+                if attempt >= retries or too_long or not _may_repeat(call, error):
                     raise
             await self._sleep(delay)
             attempt += 1
 
-    async def _send_once(self, call: Call[T]) -> T:
-        token = await self._auth.token()
+    async def _attempt(self, call: Call[T], caller: Identity, left: float) -> T:
+        seconds = min(self._patience.timeout, left)
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._send_once(call, caller)
+        except TimeoutError as error:
+            raise errors.TimedOut(f"There was no answer within {seconds:.3g} seconds.") from error
+
+    async def _send_once(self, call: Call[T], caller: Identity) -> T:
+        token = await caller.token()
         try:
             return await self._send_as(token, call)
         except errors.AuthError as error:
             if token is None or error.code not in _EXPIRED:
                 raise
-        # By this machine's clock, which is behind, the token was still good.
-        return await self._send_as(await self._auth.token(rejected=token), call)
+            # By this machine's clock, which is behind, the token was still good.
+            renewed = await caller.token(rejected=token)
+            if renewed == token:
+                raise
+        return await self._send_as(renewed, call)
 
     async def _send_as(self, token: str | None, call: Call[T]) -> T:
-        headers = {"apikey": self._key, "authorization": f"Bearer {token or self._key}"}
-        request = call.request(self._http, self._url, headers)
-        try:
-            response = await self._http.send(request)
-        except httpx.HTTPError as error:
-            raise errors.from_transport(error) from error
+        headers = {
+            "apikey": self.key,
+            "authorization": f"Bearer {token or self.key}",
+            "x-client-info": _AGENT,
+        }
+        response = await self._transport.send(call.request(self.url, headers))
         return call.read(response)
+
+
+def _may_repeat(call: Call[T], error: errors.OrderbaseError) -> bool:
+    """Whether a second attempt may succeed, and cannot do twice what the first has done."""
+    return error.may_pass and (call.repeatable or isinstance(error, errors.RateLimited))

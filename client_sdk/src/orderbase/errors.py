@@ -11,7 +11,8 @@ OrderbaseError
 │   └── IdempotencyMismatch     the key belongs to another order request
 ├── InvalidRequest          the request itself is wrong; `context` often says where
 ├── RateLimited             too many requests; wait `retry_after` seconds
-└── ServerError             the server failed, or its answer made no sense
+├── ServerError             the server failed, or its answer made no sense
+└── WebhookRefused          not proven to be from the shop, or not now
 """
 # ruff: noqa: N818 - the names say what happened
 
@@ -20,9 +21,6 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar
 from uuid import UUID
 
-import aiohttp
-import httpx
-import supabase_auth.errors
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
 
 _REQUEST_ID_HEADERS = ("sb-request-id", "x-request-id", "cf-ray")
@@ -32,7 +30,7 @@ _GATEWAY_FAILURES = frozenset({502, 503, 504, 520, 521, 522, 523, 524})
 class Shortage(BaseModel):
     """A product of which there is not enough."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     product_id: UUID
     name: str
@@ -144,7 +142,13 @@ class ServerError(OrderbaseError):
     """The server failed, or gave an answer that makes no sense."""
 
 
-_SHORTAGES: TypeAdapter[tuple[Shortage, ...]] = TypeAdapter(tuple[Shortage, ...])
+class WebhookRefused(OrderbaseError):
+    """The webhook is not proven to be from the shop, or was sent too long ago."""
+
+
+_SHORTAGES: TypeAdapter[tuple[Shortage, ...]] = TypeAdapter(
+    tuple[Shortage, ...], config=ConfigDict(defer_build=True)
+)
 
 # Refusals of the database's verbs, then those of Auth whose status says too little.
 CODES: dict[str, type[OrderbaseError]] = {
@@ -218,6 +222,8 @@ CODES: dict[str, type[OrderbaseError]] = {
     "identity_already_exists": Conflict,
     "invalid_credentials": AuthError,
     "no_authorization": AuthError,
+    "otp_disabled": NotFound,
+    "otp_expired": AuthError,
     "over_email_send_rate_limit": RateLimited,
     "over_request_rate_limit": RateLimited,
     "reauthentication_needed": AuthError,
@@ -241,54 +247,30 @@ _STATUSES: dict[int, type[OrderbaseError]] = {
 }
 
 
-def from_response(response: httpx.Response) -> OrderbaseError:
+def from_response(status: int, content: bytes, headers: Mapping[str, str]) -> OrderbaseError:
     """The error that an answer of REST, Auth or the gateway (status 400 or more) stands for."""
-    body = _json_object(response.text)
+    body = _json_object(content.decode("utf-8", "replace"))
     if body.get("code") == "":
         # What PostgREST answers, with status 400, when Postgres crashes during the call.
-        return ConnectionFailed("The database went away.", status=response.status_code)
+        return ConnectionFailed("The database went away.", status=status)
     code = _code(body)
-    return _class_of(response.status_code, code)(
-        _message(body) or f"The server answered {response.status_code}.",
-        status=response.status_code,
+    return _class_of(status, code)(
+        _message(body) or f"The server answered {status}.",
+        status=status,
         code=code,
         context=_json_object(body.get("hint")),
-        request_id=next(_request_ids(response.headers), None),
-        retry_after=_seconds(response.headers.get("retry-after")),
+        request_id=next(_request_ids(headers), None),
+        retry_after=_seconds(headers.get("retry-after")),
     )
 
 
-def from_transport(error: httpx.HTTPError) -> OrderbaseError:
-    """The error that no answer stands for."""
-    # The aiohttp transport reports a lost connection as a ConnectTimeout; its cause tells.
-    cause = error.__cause__
-    lost = isinstance(cause, aiohttp.ClientConnectionError) and not isinstance(cause, TimeoutError)
-    if isinstance(error, httpx.TimeoutException) and not lost:
-        return TimedOut("There was no answer in time.")
-    return ConnectionFailed(str(error) or "The connection was lost.")
-
-
-def from_auth(error: supabase_auth.errors.AuthError) -> OrderbaseError:
-    """The error that a failure of Supabase's Auth client stands for."""
-    cause = error.__cause__
-    if isinstance(cause, httpx.HTTPStatusError):
-        return from_response(cause.response)
-    if isinstance(cause, httpx.HTTPError):
-        return from_transport(cause)
-    if isinstance(error, supabase_auth.errors.AuthUnknownError):
-        return ServerError(error.message)
-    if isinstance(error, supabase_auth.errors.AuthInvalidCredentialsError):
-        return InvalidRequest(error.message)
-    return AuthError(error.message, code=error.code)
-
-
-def unreadable(response: httpx.Response) -> ServerError:
+def unreadable(status: int, headers: Mapping[str, str]) -> ServerError:
     """The error for a successful answer that is not what this version of the client expects."""
     return ServerError(
         "The answer is not what this version of orderbase expects.",
-        status=response.status_code,
+        status=status,
         code="unreadable_answer",
-        request_id=next(_request_ids(response.headers), None),
+        request_id=next(_request_ids(headers), None),
     )
 
 
@@ -312,7 +294,7 @@ def _message(body: Mapping[str, JsonValue]) -> str | None:
     return next((word for word in words if isinstance(word, str) and word), None)
 
 
-def _request_ids(headers: httpx.Headers) -> Iterator[str]:
+def _request_ids(headers: Mapping[str, str]) -> Iterator[str]:
     return (headers[name] for name in _REQUEST_ID_HEADERS if name in headers)
 
 

@@ -1,21 +1,39 @@
-"""What a shop is made of: frozen values, read from the database's rows."""
+"""What a shop is made of: frozen values, read from the database's rows.
 
-from collections.abc import Mapping
+Amounts are whole minor units beside their `currency`, as in the rows, which are read without any
+Python in between; the properties make Money of them.
+"""
+
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias, cast
+from typing import Literal, Self, TypeAlias
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from orderbase.money import Money
-from orderbase.schema import PublicOrderStatus
 
-OrderStatus: TypeAlias = PublicOrderStatus
+# As in the database's type; a test compares them. Importing the schema's types takes long.
+OrderStatus: TypeAlias = Literal[
+    "placed",
+    "paid",
+    "shipped",
+    "completed",
+    "out_of_stock",
+    "payment_failed",
+    "shipping_failed",
+    "cancelled",
+    "refunded",
+    "needs_attention",
+]
+
+
+DEFERRED = ConfigDict(defer_build=True)
+"""Validators are built when they are first used: that takes as long as all other imports."""
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, serialize_by_alias=True, defer_build=True)
 
 
 class User(_Model):
@@ -30,34 +48,39 @@ class User(_Model):
     is_staff: bool
 
 
+class Inventory(_Model):
+    """How many of a product the shop has, and how many of those are promised to orders."""
+
+    on_hand: int
+    reserved: int
+
+
 class Product(_Model):
     """Something the shop sells.
 
     `price` is for a delivery without a market price of its own; `place` prices by the country of
-    the address. `available` is how many can be ordered now.
+    the address.
     """
 
     id: UUID
     slug: str
     name: str
     description: str
-    price: Money
-    available: int
+    price_amount: int = Field(alias="price")
+    currency: str
+    inventory: Inventory
     created_at: datetime
     updated_at: datetime
 
-    @model_validator(mode="before")
-    @classmethod
-    def _of_row(cls, value: object) -> object:
-        row = _row(value)
-        if row is None:
-            return value
-        stock = cast(Mapping[str, int], row["inventory"])
-        return {
-            **row,
-            "price": _money(row["price"], row["currency"]),
-            "available": stock["on_hand"] - stock["reserved"],
-        }
+    @property
+    def price(self) -> Money:
+        """What one costs."""
+        return Money(self.price_amount, self.currency)
+
+    @property
+    def available(self) -> int:
+        """How many can be ordered now."""
+        return self.inventory.on_hand - self.inventory.reserved
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +108,13 @@ class CatalogueEntry(_Model):
 
     slug: str
     name: str
-    price: Money
+    price_amount: int = Field(alias="price")
+    currency: str
 
-    @model_validator(mode="before")
-    @classmethod
-    def _of_row(cls, value: object) -> object:
-        row = _row(value)
-        return value if row is None else {**row, "price": _money(row["price"], row["currency"])}
+    @property
+    def price(self) -> Money:
+        """What one costs today."""
+        return Money(self.price_amount, self.currency)
 
 
 class OrderItem(_Model):
@@ -102,9 +125,15 @@ class OrderItem(_Model):
 
     product_id: UUID
     name: str
-    unit_price: Money
+    unit_price_amount: int = Field(alias="unit_price")
     quantity: int
     product: CatalogueEntry | None
+    _currency: str = ""  # the order's, which sets it
+
+    @property
+    def unit_price(self) -> Money:
+        """What one cost."""
+        return Money(self.unit_price_amount, self._currency)
 
     @property
     def total(self) -> Money:
@@ -124,7 +153,8 @@ class Order(_Model):
     user_id: UUID | None
     email: str
     status: OrderStatus
-    total: Money
+    total_amount: int = Field(alias="total")
+    currency: str
     shipping_address: Address
     payment_method: str
     ending: OrderStatus | None
@@ -135,27 +165,23 @@ class Order(_Model):
     created_at: datetime
     updated_at: datetime
 
-    @model_validator(mode="before")
-    @classmethod
-    def _of_row(cls, value: object) -> object:
-        row = _row(value)
-        if row is None:
-            return value
-        currency = row["currency"]
-        items = cast(list[Mapping[str, object]], row.get("items", []))
-        return {
-            **row,
-            "total": _money(row["total"], currency),
-            "items": [
-                {**item, "unit_price": _money(item["unit_price"], currency)} for item in items
-            ],
-        }
+    @property
+    def total(self) -> Money:
+        """What the order costs."""
+        return Money(self.total_amount, self.currency)
 
 
 class OrderDetails(Order):
     """An order with its items."""
 
     items: tuple[OrderItem, ...]
+
+    @model_validator(mode="after")
+    def _share_currency(self) -> Self:
+        for item in self.items:
+            # One row of the database.
+            item._currency = self.currency  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        return self
 
 
 class OrderEvent(_Model):
@@ -179,12 +205,9 @@ class FeedEvent(OrderEvent):
     position: str
 
 
-def _row(value: object) -> Mapping[str, object] | None:
-    """The value, if it is a row: amounts with their currency beside them."""
-    if isinstance(value, Mapping) and "currency" in value:
-        return cast(Mapping[str, object], value)
-    return None
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """My orders as they were at a position of the feed: `watch(after=snapshot)` tells the rest."""
 
-
-def _money(amount: object, currency: object) -> Mapping[str, object]:
-    return {"amount": amount, "currency": currency}
+    position: str
+    orders: tuple[OrderDetails, ...]

@@ -1,0 +1,152 @@
+"""The blocking client: what the asynchronous one does, waited for.
+
+Signatures and documentation are those of the asynchronous methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, Unpack
+
+from orderbase._async_orders import AsyncOrders
+from orderbase._auth import AsyncAuth
+from orderbase._blocking import Blocking, Portal, blocking
+from orderbase._blocking_watch import Subscription, Watch
+from orderbase._client import AsyncOrderbase
+from orderbase._http import Transport
+from orderbase._products import AsyncProducts
+from orderbase._session import SessionStorage
+from orderbase._wanted import WatchOptions
+from orderbase.models import FeedEvent, User
+
+if TYPE_CHECKING:
+    from supabase import Client
+
+
+class Auth(Blocking[AsyncAuth]):
+    """See AsyncAuth: the same, and each method waits."""
+
+    sign_up = blocking(AsyncAuth.sign_up)
+    sign_in = blocking(AsyncAuth.sign_in)
+    sign_in_as_guest = blocking(AsyncAuth.sign_in_as_guest)
+    send_code = blocking(AsyncAuth.send_code)
+    sign_in_with_code = blocking(AsyncAuth.sign_in_with_code)
+    become_account = blocking(AsyncAuth.become_account)
+    sign_out = blocking(AsyncAuth.sign_out)
+    token = blocking(AsyncAuth.token)
+
+    @property
+    def user(self) -> User | None:
+        """Who is signed in; None when nobody is."""
+        return self._async.user
+
+
+class Products(Blocking[AsyncProducts]):
+    """See AsyncProducts: the same, and each method waits."""
+
+    list = blocking(AsyncProducts.list)
+    get = blocking(AsyncProducts.get)
+
+
+class Orders(Blocking[AsyncOrders]):
+    """See AsyncOrders: the same, and each method waits."""
+
+    place = blocking(AsyncOrders.place)
+    cancel = blocking(AsyncOrders.cancel)
+    list = blocking(AsyncOrders.list)
+    get = blocking(AsyncOrders.get)
+    events = blocking(AsyncOrders.events)
+    position = blocking(AsyncOrders.position)
+    snapshot = blocking(AsyncOrders.snapshot)
+
+    def watch(self, **options: Unpack[WatchOptions]) -> Watch:
+        """See AsyncOrders.watch."""
+        return Watch(self._portal, self._async.watch(**options))
+
+    def on_change(
+        self, callback: Callable[[FeedEvent], object], **options: Unpack[WatchOptions]
+    ) -> Subscription:
+        """See AsyncOrders.on_change; the callback runs in a thread of its own."""
+        return Subscription(self.watch(**options).start(), callback)
+
+
+class Orderbase:
+    """A shop, for code that blocks.
+
+        with Orderbase(url, key) as shop:
+            shop.auth.sign_in_as_guest()
+            products = shop.products.list(search="coffee")
+
+    One instance serves one user: it holds that user's session. Threads may share it; then, and
+    while orders are watched, an event loop runs behind it in a thread of its own. See
+    AsyncOrderbase for what the arguments mean.
+
+    Raises:
+        ValueError: `url` or `key` is empty, or `url` is not an http(s) address.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        *,
+        timeout: float = 10.0,
+        deadline: float = 30.0,
+        retries: int = 2,
+        storage: SessionStorage | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        shop = AsyncOrderbase(
+            url,
+            key,
+            timeout=timeout,
+            deadline=deadline,
+            retries=retries,
+            storage=storage,
+            transport=transport,
+        )
+        self._serve(shop, Portal(shop.aclose), owns_portal=True)
+
+    def _serve(self, shop: AsyncOrderbase, portal: Portal, *, owns_portal: bool) -> None:
+        self._async = shop
+        self._portal = portal
+        self._owns_portal = owns_portal
+        self.auth = Auth(portal, shop.auth)
+        self.products = Products(portal, shop.products)
+        self.orders = Orders(portal, shop.orders)
+
+    def as_user(self, access_token: str) -> Orderbase:
+        """See AsyncOrderbase.as_user; it also shares the thread."""
+        shop = object.__new__(Orderbase)
+        asynchronous = self._async.as_user(access_token)
+        shop._serve(asynchronous, self._portal, owns_portal=False)
+        return shop
+
+    @cached_property
+    def supabase(self) -> Client:
+        """See AsyncOrderbase.supabase; this one blocks."""
+        from orderbase._supabase import blocking_client  # noqa: PLC0415 - imports for long
+
+        sender = self._async._sender  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        return blocking_client(sender, self._portal, self._async.auth)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections. The session stays valid on the server: see `auth.sign_out`."""
+        official = vars(self).get("supabase")
+        if official is not None:
+            official.options.httpx_client.close()
+        if self._owns_portal:
+            self._portal.close()

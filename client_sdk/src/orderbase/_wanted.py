@@ -1,0 +1,83 @@
+"""What a watch is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import TypedDict
+from uuid import UUID
+
+from orderbase import _orders
+from orderbase._feed import WatchState
+from orderbase.models import FeedEvent, OrderStatus, Snapshot, User
+
+
+class WatchOptions(TypedDict, total=False):
+    """What to watch, from where on, and how.
+
+    after: a stored `position`, `orders.position()`, or `orders.snapshot()`. Without it: from the
+        start of the watch on, or with `order_id` from that order's first event.
+    order_id: only this order.
+    user_id: only this buyer's orders; for staff, who hear of all.
+    statuses: only events that led to one of these.
+    types: only events of these types, such as "order.paid".
+    poll_every: seconds between two looks when nothing is heard; 10.
+    on_state: told of each new `state`, in the client's event loop: it must not block, nor call
+        the shop.
+    """
+
+    after: str | Snapshot | None
+    order_id: UUID | str | None
+    user_id: UUID | str | None
+    statuses: Collection[OrderStatus] | None
+    types: Collection[str] | None
+    poll_every: float
+    on_state: Callable[[WatchState], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which events are told. `known`: versions of orders that are known already."""
+
+    order_id: UUID | None
+    user_id: UUID | None
+    statuses: Collection[str] | None
+    types: Collection[str] | None
+    known: Mapping[UUID, int]
+
+    @classmethod
+    def of(cls, options: WatchOptions) -> Wanted:
+        """What the options say.
+
+        Raises:
+            InvalidRequest: an id is none.
+        """
+        after, order_id = options.get("after"), options.get("order_id")
+        user_id = options.get("user_id")
+        orders = after.orders if isinstance(after, Snapshot) else ()
+        return cls(
+            None if order_id is None else _orders.as_uuid(order_id),
+            None if user_id is None else _orders.as_uuid(user_id, "user_id"),
+            options.get("statuses"),
+            options.get("types"),
+            {order.id: order.version for order in orders},
+        )
+
+    def wants(self, event: FeedEvent) -> bool:
+        """Whether the event is told."""
+        return (
+            self.order_id in (None, event.order_id)
+            and self.user_id in (None, event.user_id)
+            and (self.statuses is None or event.status in self.statuses)
+            and (self.types is None or event.type in self.types)
+            and event.version > self.known.get(event.order_id, 0)
+        )
+
+    def row_filter(self, user: User | None) -> str | None:
+        """Spares Realtime from checking every event against every subscriber's row security."""
+        if self.order_id is not None:
+            return f"order_id=eq.{self.order_id}"
+        buyer = self.user_id
+        if buyer is None and user is not None and not user.is_staff:
+            buyer = user.id
+        return None if buyer is None else f"user_id=eq.{buyer}"
