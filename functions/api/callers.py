@@ -33,9 +33,12 @@ async def _proven(request: Request, api: Api) -> User | None:
     if given is None:
         return None
     scheme, _, token = given.partition(" ")
+    # Of another scheme nothing is left, which proves nobody.
+    shown = token.strip() if scheme.lower() == "bearer" else ""
+    if shown and shown in api.settings.public_keys:
+        return None  # what the official clients send for those who are not signed in
     try:
-        # Of another scheme nothing is left, which proves nobody.
-        return await api.tokens.verify(token.strip() if scheme.lower() == "bearer" else "")
+        return await api.tokens.verify(shown)
     except InvalidToken as error:
         detail = "The access token is not valid, or not any more: sign in again."
         raise unauthorized("invalid_token", detail, 'Bearer error="invalid_token"') from error
@@ -77,11 +80,11 @@ StaffCaller = Annotated[User, Depends(_staff)]
 
 
 async def _as_caller(user: Caller, api: Clients) -> UserClient:
-    return UserClient(api.session, api.settings, user.token)
+    return UserClient(api.http, api.settings, user.token)
 
 
 async def _as_anyone(user: OptionalCaller, api: Clients) -> UserClient:
-    return UserClient(api.session, api.settings, user.token if user else None)
+    return UserClient(api.http, api.settings, user.token if user else None)
 
 
 AsCaller = Annotated[UserClient, Depends(_as_caller)]

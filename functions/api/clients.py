@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-import aiohttp
 from fastapi import Depends
 
 from functions.api.client_address import Proxies
@@ -15,6 +14,7 @@ from functions.api.settings import ApiSettings
 from functions.api.tokens import Tokens
 from functions.kit.app import clients_of
 from functions.kit.database import Database
+from functions.kit.http import Http
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -25,8 +25,7 @@ class Api:
     """The clients of a running API, shared by all requests."""
 
     settings: ApiSettings
-    session: aiohttp.ClientSession
-    """Kept-alive connections; carries no key and no cookie."""
+    http: Http
     database: Database
     """The verbs of the schema `engine`."""
     privileged: Privileged

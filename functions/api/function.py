@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-import aiohttp
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
@@ -24,10 +23,10 @@ from functions.api.shared_backlogs import SharedBacklogs
 from functions.api.tokens import Tokens
 from functions.kit.app import Function, Running
 from functions.kit.database import Database
+from functions.kit.http import Http
 from functions.kit.webhooks import Webhook
 
 _NAME = "api"
-_TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
 _PREFLIGHT_SECONDS = 600
 _METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE")
 _SENT = (
@@ -47,18 +46,18 @@ def api(settings: ApiSettings) -> Function:
     @asynccontextmanager
     async def running(database: Database) -> AsyncIterator[Running]:
         async with (
-            aiohttp.ClientSession(timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar()) as session,
+            Http.connect() as http,
             redis.connect(settings.redis_url) as shared,
             open_product_cache(settings, database, shared) as products,
         ):
             proxies = Proxies(settings.trusted_proxies)
-            keys = KeySet(session, f"{settings.address}/auth/v1/.well-known/jwks.json")
+            keys = KeySet(http, f"{settings.address}/auth/v1/.well-known/jwks.json")
             yield Running(
                 clients=Api(
                     settings=settings,
-                    session=session,
+                    http=http,
                     database=database,
-                    privileged=Privileged(session, settings),
+                    privileged=Privileged(http, settings),
                     tokens=Tokens(keys, settings.issuer, settings.supabase_jwt_secret),
                     proxies=proxies,
                     countries=Countries(

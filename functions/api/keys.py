@@ -6,13 +6,15 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import aiohttp
-import jwt
+from functions.kit.http import Http, NoAnswer
+
+if TYPE_CHECKING:
+    from jwt import PyJWK
 
 _LOG = logging.getLogger(__name__)
-_TIMEOUT = aiohttp.ClientTimeout(total=5)
+_SECONDS = 5.0
 _ALGORITHMS = ("ES256", "RS256")
 _FRESH_SECONDS = 600
 _USABLE_SECONDS = 3600
@@ -32,19 +34,19 @@ class KeySet:
 
     def __init__(
         self,
-        session: aiohttp.ClientSession,
+        http: Http,
         url: str,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`clock` tells seconds."""
-        self._session = session
+        self._http = http
         self._url = url
         self._clock = clock
-        self._keys: Mapping[str, jwt.PyJWK] = {}
+        self._keys: Mapping[str, PyJWK] = {}
         self._fetched_at = self._next_fetch = -math.inf
         self._lock = asyncio.Lock()
 
-    async def find(self, kid: str) -> jwt.PyJWK | None:
+    async def find(self, kid: str) -> "PyJWK | None":
         """The key with this id, if Auth has it.
 
         Raises:
@@ -71,7 +73,7 @@ class KeySet:
             self._keys = dict(_usable(await self._load()))
             self._fetched_at = self._clock()
             pause = _COOLDOWN_SECONDS
-        except (aiohttp.ClientError, TimeoutError, ValueError, RecursionError) as error:
+        except (NoAnswer, ValueError) as error:
             _LOG.warning("Auth does not tell its keys", exc_info=error)
         finally:
             self._next_fetch = self._clock() + pause
@@ -82,22 +84,21 @@ class KeySet:
         Raises:
             ValueError: the answer is no JWK set.
         """
-        async with self._session.get(
-            self._url, timeout=_TIMEOUT, allow_redirects=False
-        ) as response:
-            document = await response.json(content_type=None)
-        keys = document.get("keys") if isinstance(document, dict) else None
-        if response.status != HTTPStatus.OK or not isinstance(keys, list):
+        answer = await self._http.ask("GET", self._url, seconds=_SECONDS)
+        keys = answer.body.get("keys") if isinstance(answer.body, dict) else None
+        if answer.status != HTTPStatus.OK or not isinstance(keys, list):
             raise ValueError("no JWK set")
         return keys
 
 
-def _usable(members: list[Any]) -> Iterator[tuple[str, jwt.PyJWK]]:
+def _usable(members: list[Any]) -> "Iterator[tuple[str, PyJWK]]":
     """Those that may sign the tokens of users, each for the one algorithm that its kind is for."""
+    from jwt import PyJWK, PyJWTError  # noqa: PLC0415 - a process answers before this is imported
+
     for member in members:
         try:
-            key = jwt.PyJWK(member)
+            key = PyJWK(member)
             if key.algorithm_name in _ALGORITHMS and key.key_id:
                 yield key.key_id, key
-        except (jwt.PyJWTError, AttributeError, TypeError, ValueError):
+        except (PyJWTError, AttributeError, TypeError, ValueError):
             continue

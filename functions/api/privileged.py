@@ -4,24 +4,22 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-import aiohttp
-
 from functions.api.ids import missing
 from functions.api.settings import ApiSettings
+from functions.kit.http import Http, NoAnswer, key_headers
 from functions.kit.problems import Problem, unavailable
 
 _FOR_GOOD = "876000h"
-_OPAQUE_KEY = "sb_"
 _TAKEN = ("email_exists", "user_already_exists", "identity_already_exists")
 
 
 class Privileged:
     """Speaks with the secret key: whoever gets it has made sure that the caller may do this."""
 
-    def __init__(self, session: aiohttp.ClientSession, settings: ApiSettings) -> None:
-        self._session = session
+    def __init__(self, http: Http, settings: ApiSettings) -> None:
+        self._http = http
         self._users = f"{settings.address}/auth/v1/admin/users"
-        self._headers = _headers(settings.supabase_secret_key.get_secret_value())
+        self._headers = key_headers(settings.supabase_secret_key.get_secret_value())
 
     async def create_account(self, email: str, password: str | None, role: str | None) -> UUID:
         """A new account's id; its address counts as confirmed. Without a password, by mail only.
@@ -63,16 +61,13 @@ class Privileged:
 
     async def _ask(self, method: str, url: str, body: object) -> Any:  # noqa: ANN401 - any JSON
         try:
-            async with self._session.request(
-                method, url, json=body, headers=self._headers
-            ) as response:
-                status = response.status
-                answer = await response.json(content_type=None)
-        except (aiohttp.ClientError, TimeoutError, ValueError, RecursionError) as error:
+            answer = await self._http.ask(method, url, json=body, headers=self._headers)
+        except NoAnswer as error:
             raise unavailable("Accounts cannot be changed right now. Try again.") from error
-        if status >= HTTPStatus.BAD_REQUEST or not isinstance(answer, dict):
-            raise _refusal(status, answer if isinstance(answer, dict) else {})
-        return answer
+        said = answer.body if isinstance(answer.body, dict) else None
+        if answer.status >= HTTPStatus.BAD_REQUEST or said is None:
+            raise _refusal(answer.status, said or {})
+        return said
 
 
 def _refusal(status: int, answer: dict[str, Any]) -> Problem:
@@ -89,10 +84,3 @@ def _refusal(status: int, answer: dict[str, Any]) -> Problem:
         detail = "Auth does not take this for an account."
         return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail)
     return unavailable("Accounts cannot be changed right now. Try again.")
-
-
-def _headers(key: str) -> dict[str, str]:
-    headers = {"apikey": key}
-    if not key.startswith(_OPAQUE_KEY):
-        headers["Authorization"] = f"Bearer {key}"  # a legacy key is a JWT and names its role here
-    return headers

@@ -2,19 +2,16 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-import aiohttp
-
 from functions.api.settings import ApiSettings
 from functions.kit.database import Row
+from functions.kit.http import Answer, Http, NoAnswer, key_headers
 from functions.kit.problems import Problem, unauthorized, unavailable
 
 _REFUSAL = "PT"
 _DATA_ERRORS = ("22", "23514", "PGRST102")
-_OPAQUE_KEY = "sb_"
 _HEADERS: Mapping[int, Mapping[str, str]] = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
     HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": "60"},
@@ -22,24 +19,14 @@ _HEADERS: Mapping[int, Mapping[str, str]] = {
 }
 
 
-@dataclass(frozen=True)
-class Answer:
-    """Of PostgREST."""
-
-    body: Any
-    headers: Mapping[str, str]
-
-
 class UserClient:
     """One caller's: made for a request, over the connections that all share."""
 
-    def __init__(
-        self, session: aiohttp.ClientSession, settings: ApiSettings, token: str | None
-    ) -> None:
+    def __init__(self, http: Http, settings: ApiSettings, token: str | None) -> None:
         """`token` is the caller's own; without one, they are anybody."""
-        self._session = session
+        self._http = http
         self._rest = f"{settings.address}/rest/v1"
-        self._headers = _headers(settings.supabase_publishable_key, token)
+        self._headers = key_headers(settings.supabase_publishable_key, token)
 
     async def call(self, verb: str, arguments: Mapping[str, object]) -> Any:  # noqa: ANN401 - any JSON
         """What the verb returns.
@@ -82,18 +69,16 @@ class UserClient:
     async def _ask(self, method: str, path: str, **request: Any) -> Answer:  # noqa: ANN401 - aiohttp's
         headers = self._headers | request.pop("headers", {})
         try:
-            async with self._session.request(
+            answer = await self._http.ask(
                 method, f"{self._rest}/{path}", headers=headers, **request
-            ) as response:
-                status = response.status
-                body = await response.json(content_type=None)
-        except (aiohttp.ClientError, TimeoutError, ValueError, RecursionError) as error:
+            )
+        except NoAnswer as error:
             raise unavailable() from error
-        if status >= HTTPStatus.BAD_REQUEST:
-            raise refusal(status, body if isinstance(body, dict) else {})
-        if not isinstance(body, list | dict):
-            raise unavailable()
-        return Answer(body, response.headers)
+        if answer.status >= HTTPStatus.BAD_REQUEST:
+            raise refusal(answer.status, answer.body if isinstance(answer.body, dict) else {})
+        if answer.status == HTTPStatus.OK and answer.body is None:
+            raise unavailable()  # somebody in between answered
+        return answer
 
 
 def refusal(status: int, body: Mapping[str, Any]) -> Problem:
@@ -131,12 +116,3 @@ def _context(hint: object) -> Mapping[str, Any] | None:
     except ValueError:
         return None
     return context if isinstance(context, dict) else None
-
-
-def _headers(key: str, token: str | None) -> dict[str, str]:
-    headers = {"apikey": key}
-    if token:
-        headers["Authorization"] = f"Bearer {token}"
-    elif not key.startswith(_OPAQUE_KEY):
-        headers["Authorization"] = f"Bearer {key}"  # a legacy key is a JWT and names its role here
-    return headers

@@ -23,6 +23,8 @@ class ApiSettings(Settings):
     """Adds how callers are known, where they may come from, and how often."""
 
     supabase_publishable_key: str
+    supabase_anon_key: str | None = None
+    """The legacy form of the publishable key, where clients still use it."""
     supabase_jwt_secret: SecretStr | None = None
     """Verifies tokens of projects that still sign with the legacy secret (HS256)."""
     supabase_jwt_issuer: str | None = None
@@ -54,6 +56,11 @@ class ApiSettings(Settings):
     """How long an edit may stay unseen if its hint is lost; 0: not at all, at a read for each."""
     redis_url: SecretStr | None = None
     """Where processes share what they count and cache; without it, each has its own."""
+
+    @property
+    def public_keys(self) -> frozenset[str]:
+        """Keys of the project that everybody knows, and that prove nobody."""
+        return frozenset({self.supabase_publishable_key, self.supabase_anon_key or ""})
 
     @property
     def issuer(self) -> str:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import jwt
 from pydantic import SecretStr
 
 from functions.api.keys import KeySet
@@ -57,6 +56,8 @@ class Tokens:
             InvalidToken: it proves nobody.
             KeysUnavailable: it cannot be told.
         """
+        import jwt  # noqa: PLC0415 - a process answers before this is imported
+
         try:
             key, algorithm = await self._key(jwt.get_unverified_header(token))
             claims = jwt.decode(

@@ -34,7 +34,7 @@ _NOT_PUBLIC_UNICAST = tuple(
     for network in (
         "2001::/23",  # Teredo, which ends wherever its relay says, and other special purposes
         "2001:db8::/32",
-        "2002::/16",
+        "2002::/16",  # 6to4, which ends at whoever is the relay
         "3fff::/20",
     )
 )
@@ -61,4 +61,4 @@ def unwrap(address: Address) -> Address:
         return address
     if address in _TRANSLATED:
         return IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour or address
+    return address.ipv4_mapped or address

@@ -26,6 +26,7 @@ def target(url: str, *, allow_loopback: bool) -> URL:
         parsed = URL(url)
         plain = parsed.scheme == "http" and allow_loopback and _is_this_machine(parsed.host)
         usable = parsed.scheme == "https" and parsed.host and parsed.user is None
+        (parsed.raw_host or "").encode("idna")  # who looks names up raises for a label too long
     except ValueError as error:
         raise UrlRefused("not a URL") from error
     if not (plain or usable):

@@ -22,11 +22,13 @@ create table private.tasks (
   job text not null references private.jobs (name),
   name text not null check (name ~ '^[a-z_]+$'),
   position integer not null,
+  state jsonb,
   primary key (job, name)
 );
 comment on table private.tasks is
 'Tasks of each job, in their order. Each is done by private.<name>(), which does all that is due and returns
-jsonb: what it did, with "more": true if it has to be called again, as one that works in batches does.';
+jsonb: what it did, with "more": true if it has to be called again, as one that works in batches does. state:
+what such a task has to know when it goes on; null: it begins.';
 
 create table public.job_runs (
   id uuid primary key default gen_random_uuid(),

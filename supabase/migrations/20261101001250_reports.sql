@@ -12,8 +12,9 @@ create table public.reports (
   unique (kind, period_start)
 );
 comment on table public.reports is
-'daily_sales: a day of the shop; {day, sales: rows of sales_summary by currency}; mailed to the staff. hourly:
-a row of hourly_report; {} if nothing happened; a day long, it is mended by what was counted late.';
+'daily_sales: a day of the shop; {day, sales: rows of sales_summary by currency}, and uncounted: how many of its
+events are missing there, if any; mailed to the staff. hourly: a row of hourly_report; {} if nothing happened; a
+day long, it is mended by what was counted late.';
 alter table public.reports enable row level security;
 create policy "staff read reports" on public.reports
 for select to authenticated

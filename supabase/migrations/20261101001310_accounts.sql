@@ -23,6 +23,7 @@ as $$
 begin
   insert into private.outbox (type, subject)
   values ('user.created', jsonb_build_object('user_id', new.id));
+  insert into private.measurements (metric) values ('accounts');
   perform private.wake('emails');
   return new;
 end

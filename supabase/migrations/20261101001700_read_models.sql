@@ -338,18 +338,17 @@ grant execute on function engine.claim_analytics(integer, numeric), engine.finis
 engine.renew_analytics(jsonb)
 to service_role;
 
--- Definer: also for the service role, which has no claims to be staff by.
-create function private.sales_summary(first_day date, last_day date, best integer)
-returns table (
+create type private.sales as (
   currency text, placed bigint, paid bigint, completed bigint, cancelled bigint, failed bigint, items bigint,
   gross bigint, refunded bigint, net bigint, best_sellers jsonb
-)
+);
+
+create function private.sales_of_days(first_day date, last_day date, best integer)
+returns setof private.sales
 language plpgsql stable
-security definer
 set search_path = ''
 as $$
 begin
-  perform private.check_staff();
   return query
     select
       sales.currency, sum(sales.placed)::bigint, sum(sales.paid)::bigint, sum(sales.completed)::bigint,
@@ -360,6 +359,19 @@ begin
     where sales.day between first_day and last_day
     group by sales.currency
     order by sales.currency;
+end
+$$;
+
+-- Definer: also for the service role, which has no claims to be staff by.
+create function private.sales_summary(first_day date, last_day date, best integer)
+returns setof private.sales
+language plpgsql stable
+security definer
+set search_path = ''
+as $$
+begin
+  perform private.check_staff();
+  return query select * from private.sales_of_days(first_day, last_day, best);
 end
 $$;
 

@@ -15,7 +15,7 @@ comment on table public.hourly_metrics is
 'Sums of an hour (UTC). From order events: orders (label: the status that they came to); amount_paid,
 amount_refunded (label: currency; minor units); processing_seconds_sum, _count and _bucket (from placed to
 completed; label of a bucket: no more seconds than that). Measured where it happened: emails (label: sent,
-failed, unknown), dead_letters (label: queue), accounts.';
+failed, unknown), dead_letters (label: queue), accounts (see private.account_confirmed).';
 alter table public.hourly_metrics enable row level security;
 create policy "staff read hourly metrics" on public.hourly_metrics
 for select to authenticated
@@ -68,9 +68,6 @@ for each row when (
 ) execute function private.measure('emails', 'status');
 create trigger measure after insert on private.dead_letters
 for each row execute function private.measure('dead_letters', 'queue');
-create trigger measure after insert on private.outbox
-for each row when (new.type = 'user.created')
-execute function private.measure('accounts');
 
 -- Each bound is a fifth above the one before: as exact as percentiles of hours have to be.
 create function private.bucket_of(seconds numeric) returns text
@@ -132,6 +129,7 @@ declare
 begin
   with taken as (
     delete from private.measurements
+    where id in (select id from private.measurements order by id limit 10000)
     returning date_trunc('hour', at, 'UTC') as hour, metric, label
   ), added as (
     insert into public.hourly_metrics as known (hour, metric, label, value)
@@ -143,6 +141,21 @@ begin
 end
 $$;
 
+-- The transaction that follows on that of the 10,000th event: none is split. Null: fewer are left.
+create function private.end_of_batch(since xid8) returns xid8
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+  return (
+    select xid from public.order_events
+    where xid > (
+      select xid from public.order_events where xid >= since order by xid offset 9999 limit 1)
+    order by xid
+    limit 1);
+end
+$$;
+
 create function private.aggregate_hours() returns jsonb
 language plpgsql
 set search_path = ''
@@ -150,17 +163,24 @@ as $$
 declare
   since xid8;
   horizon xid8;
+  before xid8;
+  events bigint;
+  measurements bigint;
 begin
   -- Who comes meanwhile waits here, and then finds what is left.
   select reached into since from private.watermarks where name = 'hours' for update;
   horizon := pg_snapshot_xmin(pg_current_snapshot());
-  update private.watermarks set reached = horizon where name = 'hours';
+  before := least(horizon, private.end_of_batch(since));
+  update private.watermarks set reached = before where name = 'hours';
+  events := private.add_to_hours(since, before);
+  measurements := private.add_measurements();
   return jsonb_build_object(
-    'events', private.add_to_hours(since, horizon), 'measurements', private.add_measurements());
+    'events', events, 'measurements', measurements, 'more', before < horizon or measurements = 10000);
 end
 $$;
 comment on function private.aggregate_hours() is
-'Adds what is new to its hours, however often it is called; what it took: {events, measurements}.';
+'Adds what is new to its hours, a batch at a time, however often it is called; what it took: {events,
+measurements, more}.';
 insert into private.tasks (job, name, position) values ('hourly', 'aggregate_hours', 10);
 
 create function private.seconds_within(wanted timestamptz, part numeric) returns numeric
@@ -178,21 +198,19 @@ as $$
   where so_far >= part * total
 $$;
 
--- Definer: also for the service role, which has no claims to be staff by.
-create function private.hourly_report(first_hour timestamptz, last_hour timestamptz)
-returns table (
+create type private.hour_report as (
   hour timestamptz, placed bigint, paid bigint, completed bigint, cancelled bigint, failed bigint,
   needing_attention bigint, error_rate numeric, amount_paid jsonb, amount_refunded jsonb,
   average_seconds numeric, p95_seconds numeric, emails_sent bigint, emails_failed bigint,
   dead_letters bigint, accounts bigint
-)
+);
+
+create function private.hours_between(first_hour timestamptz, last_hour timestamptz)
+returns setof private.hour_report
 language plpgsql stable
-security definer
 set search_path = ''
 as $$
-#variable_conflict use_column
 begin
-  perform private.check_staff();
   return query
     with report as (
       select
@@ -226,6 +244,19 @@ begin
       coalesce(dead_letters, 0)::bigint, coalesce(accounts, 0)::bigint
     from report
     order by hour;
+end
+$$;
+
+-- Definer: also for the service role, which has no claims to be staff by.
+create function private.hourly_report(first_hour timestamptz, last_hour timestamptz)
+returns setof private.hour_report
+language plpgsql stable
+security definer
+set search_path = ''
+as $$
+begin
+  perform private.check_staff();
+  return query select * from private.hours_between(first_hour, last_hour);
 end
 $$;
 

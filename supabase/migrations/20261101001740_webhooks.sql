@@ -11,6 +11,7 @@ create table public.webhook_endpoints (
   disabled_reason text check (disabled_reason in ('staff', 'gone', 'failing', 'deleted')),
   failures integer not null default 0,
   failing_since timestamptz,
+  failed_attempts integer not null default 0,
   paused_until timestamptz,
   created_by uuid,
   created_at timestamptz not null default now(),
@@ -20,8 +21,8 @@ create table public.webhook_endpoints (
 comment on table public.webhook_endpoints is
 'Who is told of events. event_types: "*" is all. disabled_reason: staff; gone, it answered 410; failing, for
 days; deleted, kept for its deliveries. failures: how often in a row it did not answer as a server should;
-from the first on it gets one delivery at a time. failing_since: the first failure since the last success.
-paused_until: left alone until then.';
+from the first on it gets one delivery at a time. failing_since, failed_attempts: the first failure of any kind
+since the last success, and how many there were. paused_until: left alone until then.';
 create trigger touch before update on public.webhook_endpoints
 for each row execute function private.touch();
 
@@ -64,7 +65,7 @@ last asked for.';
 create index webhook_deliveries_event_id_idx on public.webhook_deliveries (event_id);
 create index webhook_deliveries_order_id_idx on public.webhook_deliveries (order_id);
 create index webhook_deliveries_created_at_idx on public.webhook_deliveries (endpoint_id, created_at);
-create index webhook_deliveries_pending_idx on public.webhook_deliveries (endpoint_id, id)
+create index webhook_deliveries_pending_idx on public.webhook_deliveries (endpoint_id, due_at, id)
 where status = 'pending';
 create index webhook_deliveries_leased_idx on public.webhook_deliveries (endpoint_id, leased_until)
 where status = 'delivering';
@@ -152,7 +153,8 @@ as $$
 declare
   parts constant text[] := regexp_match(
     url,
-    '^(https?)://(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]+)(?::(\d{1,5}))?(?:[/?][!"$-\[\]-~]*)?$');
+    '^(https?)://(\[[0-9a-fA-F:.]+\]|(?:[a-zA-Z0-9_-]{1,63}\.)*[a-zA-Z0-9_-]{1,63}\.?)(?::(\d{1,5}))?'
+    '(?:[/?][!"$-\[\]-~]*)?$');
   host constant text := rtrim(lower(parts[2]), '.');
   port constant integer := coalesce(parts[3]::integer, 443);
   loopback constant boolean := host ~ '^(localhost|127\.0\.0\.1|\[::1\])$';

@@ -3,9 +3,7 @@
 set lock_timeout = '5s';
 set statement_timeout = '60s';
 
--- Messages become deliveries in the order in which they lie in the queue, and only one claim at a time does
--- this: so when a delivery is there, those of earlier events of its order are there.
-create function private.expand_messages(looks_again numeric) returns integer
+create function private.expand(messages pgmq.message_record[]) returns void
 language plpgsql
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
@@ -17,9 +15,9 @@ declare
   images jsonb[] := '{}';
   event bigint;
 begin
-  for read in select * from private.take_messages('webhooks', 100, looks_again)
+  foreach read in array messages
   loop
-    if read.message ->> 'type' = 'image.processed' then
+    if read.message ->> 'type' = 'image.processed' and read.message ->> 'image_id' is not null then
       known := known || read.msg_id;
       images := images || read.message;
       continue;
@@ -35,14 +33,50 @@ begin
     end if;
   end loop;
   insert into public.webhook_deliveries
-    (webhook_id, endpoint_id, event_id, order_id, version, type, payload)
+    (webhook_id, endpoint_id, event_id, order_id, version, type, payload, due_at)
   select * from private.draft_deliveries(events, null)
   on conflict on constraint webhook_deliveries_endpoint_id_webhook_id_key do nothing;
   perform private.tell_of_images(images);
   if cardinality(known) > 0 then
     perform pgmq.delete('webhooks', known);
   end if;
-  return cardinality(known);
+end
+$$;
+
+create function private.expand_or_bury(read pgmq.message_record) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform private.expand(array[read]);
+exception
+  when others then
+    perform private.bury('webhooks', read.msg_id, read.message, 'unexpected_error', sqlerrm, read.read_ct);
+end
+$$;
+
+-- Messages become deliveries in the order in which they lie in the queue, and only one claim at a time does
+-- this: so when a delivery is there, those of earlier events of its order are there. A message that cannot
+-- become one is put aside, so that it holds up no other.
+create function private.expand_messages(looks_again numeric) returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+  messages pgmq.message_record [];
+  read pgmq.message_record;
+begin
+  messages := array(select taken from private.take_messages('webhooks', 100, looks_again) as taken);
+  begin
+    perform private.expand(messages);
+  exception
+    when others then
+      foreach read in array messages
+      loop
+        perform private.expand_or_bury(read);
+      end loop;
+  end;
+  return cardinality(messages);
 end
 $$;
 
@@ -63,10 +97,12 @@ end
 $$;
 
 -- What endpoints are to be told of events: of all that are active, or of one. Its webhook_id is said by the
--- order and its version, and so is the same for ever, and in no other shop.
+-- order and its version, and so is the same for ever, and in no other shop. None is due before those of its
+-- order that wait already.
 create function private.draft_deliveries(events bigint[], wanted uuid)
 returns table (
-  webhook_id text, endpoint_id uuid, event_id bigint, order_id uuid, version integer, type text, payload jsonb
+  webhook_id text, endpoint_id uuid, event_id bigint, order_id uuid, version integer, type text, payload jsonb,
+  due_at timestamptz
 )
 language plpgsql stable
 set search_path = ''
@@ -81,7 +117,10 @@ begin
         where endpoint.active and endpoint.event_types && array['*', event.type]))
     select
       'msg_' || replace(told.order_id::text, '-', '') || '_' || told.version, endpoint.id, told.id,
-      told.order_id, told.version, told.type, told.payload
+      told.order_id, told.version, told.type, told.payload, greatest(now(), (
+        select max(waiting.due_at) from public.webhook_deliveries as waiting
+        where waiting.endpoint_id = endpoint.id and waiting.order_id = told.order_id
+          and waiting.version < told.version and waiting.status = 'pending'))
     from told
     join public.webhook_endpoints as endpoint
       on endpoint.active and endpoint.event_types && array['*', told.type]
@@ -113,22 +152,34 @@ create function private.due_deliveries(endpoint uuid, most integer) returns seto
 language plpgsql stable
 set search_path = ''
 as $$
+declare
+  moment constant timestamptz := clock_timestamp();
 begin
   return query
     select delivery.id
     from public.webhook_deliveries as delivery
-    where delivery.endpoint_id = endpoint and delivery.status = 'pending'
-      and delivery.due_at <= clock_timestamp()
+    where delivery.endpoint_id = endpoint and delivery.status = 'pending' and delivery.due_at <= moment
       and not exists (
         select from public.webhook_deliveries as earlier
         where earlier.endpoint_id = endpoint and earlier.order_id = delivery.order_id
           and earlier.version < delivery.version and earlier.status in ('pending', 'delivering'))
-    order by delivery.id
+    order by delivery.due_at, delivery.id
     limit greatest(most, 0);
 end
 $$;
 comment on function private.due_deliveries(uuid, integer) is
-'Those of an endpoint whose time has come and whose order has none before them, the oldest first.';
+'Those of an endpoint whose time has come and whose order has none before them, the first due first.';
+
+-- Those behind a delivery cannot go out before it: were they due, each claim would read all of them in vain.
+create function private.put_off_followers(delivery public.webhook_deliveries) returns void
+language sql
+set search_path = ''
+as $$
+  update public.webhook_deliveries
+  set due_at = delivery.due_at
+  where endpoint_id = delivery.endpoint_id and order_id = delivery.order_id
+    and version > delivery.version and status = 'pending' and due_at < delivery.due_at
+$$;
 
 create function private.lease_deliveries(wanted integer, policy private.queues)
 returns setof public.webhook_deliveries
@@ -156,7 +207,8 @@ begin
 end
 $$;
 
--- Deliveries whose worker has died: the attempt may or may not have come through, so it is made again.
+-- Deliveries whose worker has died: the attempt may or may not have come through, so it is made again. Those
+-- whose endpoint somebody is at work on are left to the next claim.
 create function private.take_back_lost_deliveries(policy private.queues) returns void
 language plpgsql
 set search_path = ''
@@ -165,9 +217,13 @@ declare
   lost public.webhook_deliveries;
 begin
   for lost in
-    select * from public.webhook_deliveries
-    where status = 'delivering' and leased_until < clock_timestamp()
-    for update skip locked
+    select delivery.*
+    from public.webhook_deliveries as delivery
+    join public.webhook_endpoints as endpoint on endpoint.id = delivery.endpoint_id
+    where delivery.status = 'delivering' and delivery.leased_until < clock_timestamp()
+    order by delivery.id
+    for no key update of endpoint skip locked
+    for update of delivery skip locked
   loop
     perform private.note_attempt(lost, null, 'no_result');
     perform private.delivery_failed(lost, 'no_result', null, policy);

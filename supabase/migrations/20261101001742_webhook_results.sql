@@ -26,10 +26,11 @@ declare
   seconds numeric := coalesce(retry_after, 0);
 begin
   update public.webhook_endpoints
-  set failures = failures + trouble::integer, failing_since = coalesce(failing_since, clock_timestamp())
+  set failures = failures + trouble::integer,
+    failing_since = coalesce(failing_since, clock_timestamp()), failed_attempts = failed_attempts + 1
   where id = endpoint
   returning * into failed;
-  if failed.failing_since < clock_timestamp() - interval '5 days' then
+  if failed.failing_since < clock_timestamp() - interval '5 days' and failed.failed_attempts >= 10 then
     perform private.disable_endpoint(endpoint, 'failing');
   end if;
   if trouble and failed.failures >= 5 then
@@ -67,6 +68,8 @@ begin
   if delivery.status = 'failed' then
     perform private.raise_alarm('webhook', 'webhooks to ' || delivery.endpoint_id, jsonb_build_object(
       'endpoint_id', delivery.endpoint_id, 'delivery_id', delivery.id, 'reason', 'too_many_failures'));
+  elsif delivery.status = 'pending' then
+    perform private.put_off_followers(delivery);
   end if;
 end
 $$;
@@ -87,9 +90,10 @@ begin
   if endpoint.failing_since is null then
     return;
   end if;
-  update public.webhook_endpoints set failures = 0, failing_since = null where id = endpoint.id;
+  update public.webhook_endpoints set failures = 0, failing_since = null, failed_attempts = 0
+  where id = endpoint.id;
   if endpoint.failing_since < clock_timestamp() - interval '1 minute' then
-    update public.webhook_deliveries set due_at = clock_timestamp()
+    update public.webhook_deliveries set due_at = now()
     where endpoint_id = endpoint.id and status = 'pending' and due_at > clock_timestamp();
   end if;
 end
@@ -105,7 +109,21 @@ as $$
     left(data ->> 'response', 1000), cause)
 $$;
 
--- The caller has locked the endpoint.
+-- In the order of their ids: two who come with the same deliveries do not wait for each other for ever.
+create function private.lock_deliveries(results jsonb) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform from public.webhook_deliveries
+  where status = 'delivering' and id = any (array(
+    select (value ->> 'message_id')::bigint from jsonb_array_elements(results)))
+  order by id
+  for update;
+end
+$$;
+
+-- The caller has locked the endpoint, and then the delivery.
 create function private.finish_delivery(result jsonb, policy private.queues) returns text
 language plpgsql
 set search_path = ''
@@ -121,15 +139,16 @@ declare
 begin
   select * into delivery from public.webhook_deliveries
   where id = (result ->> 'message_id')::bigint and starts = (result ->> 'starts')::integer
-    and status = 'delivering'
-  for update;
+    and status = 'delivering';
   if delivery.id is null then
     return 'lost';
   elsif outcome = 'postponed' then
     update public.webhook_deliveries
     set status = 'pending', leased_until = null, due_at = clock_timestamp()
       + greatest(1, coalesce((result ->> 'delay_seconds')::numeric, 5)) * interval '1 second'
-    where id = delivery.id;
+    where id = delivery.id
+    returning * into delivery;
+    perform private.put_off_followers(delivery);
     return 'retried';
   end if;
   perform private.note_attempt(delivery, data, case when outcome <> 'delivered' and code is null then cause end);
@@ -165,6 +184,7 @@ begin
     join public.webhook_deliveries as delivery on delivery.id = (value ->> 'message_id')::bigint)
   order by id
   for no key update;
+  perform private.lock_deliveries(results);
   for result in select value from jsonb_array_elements(results)
   loop
     begin
@@ -192,6 +212,7 @@ declare
   seconds constant integer := (select lease_seconds from private.queues where name = 'webhooks');
   result jsonb;
 begin
+  perform private.lock_deliveries(results);
   for result in select value from jsonb_array_elements(results)
   loop
     update public.webhook_deliveries set leased_until = clock_timestamp() + seconds * interval '1 second'

@@ -143,11 +143,11 @@ begin
   end if;
   update public.webhook_endpoints
   set active = enabled, disabled_reason = case when not enabled then 'staff' end,
-    failures = 0, failing_since = null, paused_until = null
+    failures = 0, failing_since = null, failed_attempts = 0, paused_until = null
   where id = wanted
   returning * into endpoint;
   if enabled then
-    update public.webhook_deliveries set due_at = clock_timestamp(), failures = 0
+    update public.webhook_deliveries set due_at = now(), failures = 0
     where endpoint_id = wanted and status = 'pending';
     perform private.clear_alarm('webhook', 'webhook endpoint ' || wanted);
     perform private.wake('webhooks');
@@ -202,7 +202,7 @@ declare
   many integer;
 begin
   update public.webhook_deliveries
-  set status = 'pending', due_at = clock_timestamp(), failures = 0, delivered_at = null
+  set status = 'pending', due_at = now(), failures = 0, delivered_at = null
   where id = any (wanted) and status <> 'delivering';
   get diagnostics many = row_count;
   perform private.wake('webhooks');
@@ -249,6 +249,11 @@ declare
   delivery public.webhook_deliveries := private.delivery_for_staff(wanted, false);
 begin
   update public.webhook_deliveries set status = 'discarded' where id = wanted and status = 'pending';
+  if found then
+    update public.webhook_deliveries set due_at = least(due_at, now())
+    where endpoint_id = delivery.endpoint_id and order_id = delivery.order_id
+      and version > delivery.version and status = 'pending';
+  end if;
   perform private.wake('webhooks');
   select * into delivery from public.webhook_deliveries where id = wanted;
   return delivery;
@@ -310,7 +315,7 @@ begin
     perform private.refuse(422, 'range_too_large', 'Replay at most 10000 events at a time: say until where.');
   end if;
   insert into public.webhook_deliveries
-    (webhook_id, endpoint_id, event_id, order_id, version, type, payload)
+    (webhook_id, endpoint_id, event_id, order_id, version, type, payload, due_at)
   select * from private.draft_deliveries(events, endpoint.id)
   on conflict on constraint webhook_deliveries_endpoint_id_webhook_id_key do nothing;
   return private.send_again(array(

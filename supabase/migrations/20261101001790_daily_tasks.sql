@@ -52,6 +52,21 @@ comment on function private.forget_sessions() is
 'Removes sessions, with their tokens, that are over, or that nobody has used for long.';
 
 -- Who places an order refers to the user's row: so who holds it, and then sees no order, deletes no owner.
+create function private.forget_guest(wanted uuid) returns boolean
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform from auth.users where id = wanted and is_anonymous for update skip locked;
+  if not found then
+    return false;
+  end if;
+  delete from auth.users as guest
+  where id = wanted and not exists (select from public.orders where user_id = guest.id);
+  return found;
+end
+$$;
+
 create function private.forget_guests() returns jsonb
 language plpgsql
 set search_path = ''
@@ -68,12 +83,10 @@ begin
       and not exists (
         select from auth.sessions
         where user_id = guest.id and greatest(created_at, refreshed_at at time zone 'utc') > before)
-    limit 500
-    for update skip locked);
-  delete from auth.users as guest
-  where id = any (guests) and not exists (select from public.orders where user_id = guest.id);
-  get diagnostics deleted = row_count;
-  return jsonb_build_object('deleted', deleted, 'more', deleted = 500);
+    order by guest.id
+    limit 500);
+  select count(*) filter (where private.forget_guest(id)) into deleted from unnest(guests) as id;
+  return jsonb_build_object('deleted', deleted, 'more', deleted > 0 and cardinality(guests) = 500);
 end
 $$;
 comment on function private.forget_guests() is 'Removes guests who never ordered and have not come back.';
@@ -171,26 +184,62 @@ end
 $$;
 comment on function private.maintain() is 'Refreshes the statistics of one table that grows, if it is time.';
 
-create function private.check_ledgers() returns jsonb
+create function private.tell_of_ledgers(differences integer, first jsonb) returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
   topic constant text := 'ledgers';
-  found jsonb;
 begin
-  select coalesce(jsonb_agg(difference), '[]') into found from engine.ledger_differences() as difference;
-  if found = '[]' then
+  if differences = 0 then
     perform private.clear_alarm('ledger', topic);
   else
-    perform private.raise_alarm('ledger', topic, jsonb_build_object(
-      'differences', jsonb_array_length(found), 'first', found -> 0));
+    perform private.raise_alarm('ledger', topic, jsonb_build_object('differences', differences, 'first', first));
   end if;
-  return jsonb_build_object('differences', jsonb_array_length(found));
+end
+$$;
+
+-- At most 5000 orders and 100 products, which have many more movements each. Null: it is all that is left.
+create function private.last_id_of_batch(after uuid) returns uuid
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+  return least(
+    (select id from public.orders where id > after order by id offset 4999 limit 1),
+    (select product_id from public.inventory where product_id > after order by product_id offset 99 limit 1));
+end
+$$;
+
+create function private.check_ledgers() returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  so_far jsonb;
+  last uuid;
+  found jsonb;
+begin
+  select coalesce(state, '{"after": "00000000-0000-0000-0000-000000000000", "differences": 0}') into so_far
+  from private.tasks where name = 'check_ledgers' for update;
+  last := private.last_id_of_batch((so_far ->> 'after')::uuid);
+  select coalesce(jsonb_agg(difference), '[]') into found
+  from private.ledger_differences(
+    (so_far ->> 'after')::uuid, coalesce(last, 'ffffffff-ffff-ffff-ffff-ffffffffffff')) as difference;
+  so_far := jsonb_build_object(
+    'after', last, 'differences', (so_far ->> 'differences')::integer + jsonb_array_length(found),
+    'first', coalesce(so_far -> 'first', found -> 0));
+  if last is null then
+    perform private.tell_of_ledgers((so_far ->> 'differences')::integer, so_far -> 'first');
+  end if;
+  update private.tasks set state = case when last is not null then jsonb_strip_nulls(so_far) end
+  where name = 'check_ledgers';
+  return jsonb_build_object('differences', jsonb_array_length(found), 'more', last is not null);
 end
 $$;
 comment on function private.check_ledgers() is
-'Compares orders, payments and stock with each other; raises or clears the alarm about them.';
+'Compares orders, payments and stock with each other, a batch at a time; after the last one, raises or clears
+the alarm about them.';
 
 insert into private.tasks (job, name, position) values
 ('daily', 'forget_sessions', 10),

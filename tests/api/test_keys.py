@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-import aiohttp
 import pytest
 
 from functions.api.keys import KeySet, KeysUnavailable
+from functions.kit.http import Http
 from tests.api.auth_double import Auth, Signer, running
 
 OLD, NEW = Signer("old"), Signer("new")
@@ -32,8 +32,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def keys(auth: Auth, clock: Clock) -> AsyncIterator[KeySet]:
-    async with aiohttp.ClientSession() as session:
-        yield KeySet(session, auth.url, clock)
+    async with Http.connect() as http:
+        yield KeySet(http, auth.url, clock)
 
 
 async def test_keys_are_fetched_once_by_all_who_wait(auth: Auth, keys: KeySet) -> None:

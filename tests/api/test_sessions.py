@@ -41,9 +41,20 @@ async def test_who_has_signed_out_moves_no_money(
 
 async def test_keys_of_the_project_are_nobody(stack: Stack, client: aiohttp.ClientSession) -> None:
     keys = stack.settings.keys
-    for key in (keys.publishable_key, keys.secret_key, keys.anon_key, keys.service_role_key):
+    for key in (keys.secret_key, keys.service_role_key):
         for path in ("/me", "/users", "/orders", "/products"):
             assert (await Person(client, key).get(path)).refusal == (401, "invalid_token")
+
+
+async def test_public_keys_are_those_who_are_not_signed_in(
+    stack: Stack, client: aiohttp.ClientSession
+) -> None:
+    """The official clients send them in the place of a token."""
+    keys = stack.settings.keys
+    for key in (keys.publishable_key, keys.anon_key):
+        for path in ("/me", "/users", "/orders"):
+            assert (await Person(client, key).get(path)).refusal == (401, "sign_in_required")
+        assert (await Person(client, key).get("/products")).status == 200
 
 
 async def test_a_key_beside_the_token_changes_nothing(stack: Stack, shopper: Person) -> None:

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import aiohttp
 import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -18,6 +17,7 @@ from pydantic import SecretStr
 
 from functions.api.keys import KeySet
 from functions.api.tokens import InvalidToken, Tokens
+from functions.kit.http import Http
 from tests.api.auth_double import ISSUER, Auth, Json, Signer, claims, running
 
 SECRET = "a legacy secret of 32 characters or more"  # noqa: S105 - of a test
@@ -27,8 +27,8 @@ NOW = int(time.time())
 
 @asynccontextmanager
 async def tokens_of(auth: Auth, secret: str | None = SECRET) -> AsyncIterator[Tokens]:
-    async with aiohttp.ClientSession() as session:
-        yield Tokens(KeySet(session, auth.url), ISSUER, SecretStr(secret) if secret else None)
+    async with Http.connect() as http:
+        yield Tokens(KeySet(http, auth.url), ISSUER, SecretStr(secret) if secret else None)
 
 
 @pytest.fixture(scope="module")

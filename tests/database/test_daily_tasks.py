@@ -1,17 +1,22 @@
 """What the daily job removes, and what it must keep."""
 
+import re
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
+from local_stack.settings import REPOSITORY, Settings
 from tests.database.clock import alarms_of, do_task
 from tests.database.conftest import ADDRESS, Caller, Row
-from tests.database.line import Line, lines
+from tests.database.line import Line, connected, lines, wait_until_blocked
+from tests.database.test_ledger_differences import planting
 
 NewUser = Callable[..., Caller]
+_IN_TICKS = re.compile(r"`(\w+)`")
 
 
 def session_of(line: Line, user: Caller, **times: str) -> uuid.UUID:
@@ -104,6 +109,26 @@ def test_a_guest_who_orders_just_now_keeps_the_order(line: Line, new_user: NewUs
     assert do_task(line, "forget_guests")["deleted"] == 0
 
 
+def test_a_guest_whose_order_came_after_the_choice_keeps_it(
+    line: Line, database: Settings, new_user: NewUser
+) -> None:
+    """The first one holds up the task, which has chosen the second one before that."""
+    guests = [guest_of_long_ago(line, new_user) for _ in range(2)]
+    first, second = sorted(guests, key=lambda guest: guest.id)
+    url = database.database_url()
+    with connected(url, "postgres", {}) as task, ThreadPoolExecutor(1) as pool:
+        with psycopg.connect(url) as holder:
+            holder.execute(
+                "select 1 from public.profiles where user_id = %s for update", (first.id,)
+            )
+            forgetting = pool.submit(task.execute, "select private.forget_guests() as did")
+            wait_until_blocked(line.owner, task.info.backend_pid)
+            order = second.place(lines(line.new_product()), email="guest@example.com")
+        assert forgetting.result().fetchall()[0]["did"]["deleted"] == 1
+    assert kept(line, "auth.users", first.id, second.id) == [False, True]
+    assert line.order(order)["user_id"] == second.id
+
+
 def test_many_are_removed_batch_by_batch(line: Line) -> None:
     line.rows(
         "insert into private.payment_events (id, type, effect, received_at)"
@@ -183,6 +208,37 @@ def test_books_that_differ_are_an_alarm_until_they_do_not(line: Line) -> None:
     assert line.alarms() == []
 
 
+def test_many_books_are_compared_in_batches_and_the_alarm_tells_of_all(
+    line: Line, database: Settings
+) -> None:
+    order = line.place()
+    with planting(database) as planted:
+        planted.execute(
+            "insert into public.orders overriding system value"
+            " select (jsonb_populate_record(subject, jsonb_build_object("
+            " 'id', lpad(to_hex(n), 32, '0')::uuid, 'idempotency_key', gen_random_uuid(),"
+            " 'number', -n))).* from public.orders as subject, generate_series(1, 5000) as n"
+            " where subject.id = %s",
+            (order["id"],),
+        )
+        planted.execute(
+            "update public.orders set status = 'paid'"
+            " where id = any (array[lpad('1', 32, '0')::uuid, %s])",
+            (order["id"],),
+        )
+        batch = "select private.check_ledgers() as did"
+        did = [row["did"] for row in planted.execute(batch)]
+        while did[-1]["more"]:
+            did += [row["did"] for row in planted.execute(batch)]
+        alarms = planted.execute(
+            "select detail -> 'differences' as differences from public.alarms"
+            " where kind = 'ledger' and cleared_at is null"
+        ).fetchall()
+    assert did[0] == {"differences": 1, "more": True}
+    assert [one["differences"] for one in did[1:] if one["differences"]] == [1]
+    assert alarms == [{"differences": 2}]
+
+
 @pytest.mark.parametrize("job", ["daily", "hourly"])
 def test_every_task_that_is_registered_can_be_done_twice(line: Line, job: str) -> None:
     tasks = line.rows("select name from private.tasks where job = %s order by position", job)
@@ -197,3 +253,11 @@ def test_a_registered_task_exists(line: Line) -> None:
         " where to_regprocedure(format('private.%%I()', name)) is null"
     )
     assert missing == []
+
+
+def test_the_docs_name_every_task(line: Line) -> None:
+    text = (REPOSITORY / "docs" / "operations.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(?:daily|hourly)` \|.*", text, re.MULTILINE)
+    named = [(names[0], name) for names in map(_IN_TICKS.findall, rows) for name in names[1:]]
+    tasks = line.rows("select job, name from private.tasks")
+    assert sorted(named) == sorted((task["job"], task["name"]) for task in tasks)

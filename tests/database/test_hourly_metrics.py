@@ -24,13 +24,15 @@ from tests.database.line import (
     timed_out,
     wait_until_blocked,
 )
+from tests.database.test_ledger_differences import planting
 
 Sums = dict[tuple[str, str], Decimal]
 
 
 def aggregate(line: Line) -> Row:
-    row = line.one("select private.aggregate_hours() as did")
-    return dict(row["did"])
+    """What one batch took."""
+    did: Row = line.one("select private.aggregate_hours() as did")["did"]
+    return did if did.pop("more") is False else did | {"more": True}
 
 
 def sums(line: Line) -> Sums:
@@ -117,6 +119,21 @@ def test_money_that_came_too_late_is_no_sale_and_no_refund(line: Line, before: S
     line.drain()
     aggregate(line)
     assert difference(line, before) == {("orders", "placed"): 1, ("orders", "cancelled"): 1}
+
+
+def test_an_account_that_another_queue_tells_of_is_the_same_account(
+    line: Line, before: Sums, auth_admin: psycopg.Connection[Row]
+) -> None:
+    created = auth_admin.execute(
+        "insert into auth.users (id, email, email_confirmed_at, is_anonymous) values"
+        " (gen_random_uuid(), gen_random_uuid() || '@example.com', now(), false) returning id"
+    ).fetchone()
+    assert created
+    event = {"id": str(created["id"]), "type": "user.created", "user_id": str(created["id"])}
+    [told] = line.call("deliver_events", [event])
+    assert told["effect"] == "delivered"
+    aggregate(line)
+    assert difference(line, before) == {("accounts", ""): 1}
 
 
 def test_mails_dead_letters_and_accounts_are_measured_where_they_happen(
@@ -231,6 +248,35 @@ def test_what_is_rolled_back_is_taken_by_the_next(
     assert difference(line, before) == {}
     assert aggregate(line) == {"events": 1, "measurements": 1}
     assert difference(line, before) == {("orders", "placed"): 1, ("dead_letters", "orders"): 1}
+
+
+def test_many_events_are_taken_in_batches_and_no_transaction_is_split(
+    line: Line, database: Settings
+) -> None:
+    order, past = line.place(), datetime(2018, 5, 4, 12, tzinfo=UTC)
+    with planting(database) as planted:
+        planted.execute("delete from public.order_events; delete from private.measurements")
+        planted.execute("update private.watermarks set reached = '0' where name = 'hours'")
+        planted.execute(
+            "insert into public.order_events (order_id, type, status, version, created_at, xid)"
+            " select %s, 'order.paid', 'paid', n, %s, ((n + 5999) / 6000)::text::xid8"
+            " from generate_series(100, 12100) as n",
+            (order["id"], past),
+        )
+        planted.execute(
+            "insert into private.measurements (metric) select 'x' from generate_series(1, 10001)"
+        )
+        took = "select private.aggregate_hours() as did"
+        rows = [row["did"] for _ in range(3) for row in planted.execute(took.encode())]
+        counted = planted.execute(
+            "select value from public.hourly_metrics where hour = %s and metric = 'orders'", (past,)
+        ).fetchall()
+    assert rows == [
+        {"events": 11901, "measurements": 10000, "more": True},
+        {"events": 100, "measurements": 1, "more": False},
+        {"events": 0, "measurements": 0, "more": False},
+    ]
+    assert counted == [{"value": 12001}]
 
 
 def afresh(line: Line) -> list[Row]:

@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
 
 import psycopg
 import pytest
@@ -130,8 +129,10 @@ class Shelf:
         )
         return {row["name"].partition("/")[2] for row in rows}
 
-    def mend(self) -> Any:  # noqa: ANN401 - a task's own
-        return self.line.one("select private.mend_images() as done")["done"]
+    def mend(self) -> Row:
+        """What one batch of the task did; `more` only if there is more."""
+        done: Row = self.line.one("select private.mend_images() as done")["done"]
+        return done if done.pop("more") is False else done | {"more": True}
 
 
 FILES = {"a-800.webp", "a-800.jpeg", "a-200.webp", "a-200.jpeg"}
@@ -390,6 +391,21 @@ def test_the_same_if_the_image_was_there_first(shelf: Shelf) -> None:
     assert shelf.files() == FILES
 
 
+def test_the_same_if_the_removal_was_done_first(shelf: Shelf) -> None:
+    shelf.put("one.jpg")
+    shelf.work("a")
+    shelf.take("one.jpg")
+    [removal] = shelf.claim()
+    shelf.put("two.jpg")
+    [job] = shelf.claim()
+    result = shelf.made(job, "a")
+    assert shelf.finish(shelf.removed(removal)) == ["finished"]
+    assert shelf.finish(result) == ["finished"]
+    assert shelf.uploads() == {"two.jpg": "queued"}
+    assert shelf.work("a") == ["process"]
+    assert shelf.files() == FILES
+
+
 # Refusals, failures, strange messages
 
 
@@ -560,6 +576,34 @@ def test_the_clock_removes_files_that_nobody_needs_and_that_are_not_new(
     assert shelf.files() == FILES
 
 
+def test_the_clock_leaves_pictures_alone_that_were_put_there_by_hand(
+    shelf: Shelf, unheard: Shelf
+) -> None:
+    path = shelf.path("by-hand.jpg")
+    shelf.store(path)
+    shelf.line.rows(
+        "insert into public.product_images (product_id, path) values (%s, %s)", shelf.product, path
+    )
+    unheard.line.rows(f"update storage.objects set updated_at = {HOUR_AGO}")
+    assert shelf.mend()["unused"] == 0
+    shelf.line.rows("delete from public.product_images where path = %s", path)
+    assert shelf.mend()["unused"] == 1
+
+
+def test_the_clock_mends_a_shop_of_any_size_in_batches(shelf: Shelf, unheard: Shelf) -> None:
+    unheard.line.rows(
+        "insert into storage.objects (bucket_id, name, version, metadata, updated_at)"
+        " select 'product-images', '!' || lpad(n::text, 4, '0'), 'v', '{}', %s::timestamptz"
+        " from generate_series(1, 5001) as n",
+        "2020-01-01",
+    )
+    unheard.put("cup.jpg")
+    assert shelf.mend() == {"noted": 0, "remade": 0, "unused": 5000, "more": True}
+    assert shelf.mend() == {"noted": 1, "remade": 0, "unused": 1}
+    assert shelf.mend() == {"noted": 0, "remade": 0, "unused": 5000, "more": True}
+    assert shelf.mend()["unused"] == 1
+
+
 # Who may
 
 
@@ -653,6 +697,21 @@ def test_staff_describe_images_and_order_them(shelf: Shelf) -> None:
     with pytest.raises(RefusedError) as refused_call:
         staff.call("public.describe_image", image_id=uuid.uuid4())
     assert (refused_call.value.status, refused_call.value.code) == (404, "image_not_found")
+
+
+@pytest.mark.parametrize("place", [2**31 - 1, 1_000_001, -1_000_001])
+def test_a_picture_is_not_put_where_none_can_follow(shelf: Shelf, place: int) -> None:
+    shelf.put("one.jpg")
+    shelf.work()
+    [image] = shelf.images()
+    describe = "public.describe_image"
+    with pytest.raises(RefusedError) as refused_call:
+        shelf.line.staff.call(describe, image_id=image["id"], place=place)
+    assert (refused_call.value.status, refused_call.value.code) == (422, "invalid_position")
+    shelf.line.staff.call(describe, image_id=image["id"], place=1_000_000)
+    shelf.put("two.jpg")
+    assert shelf.work("b") == ["process"]
+    assert [image["position"] for image in shelf.images()] == [1_000_000, 1_000_001]
 
 
 def test_an_alt_text_is_kept_until_the_upload_says_another(shelf: Shelf) -> None:

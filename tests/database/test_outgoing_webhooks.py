@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from local_stack.settings import Settings
 from tests.database.conftest import Row
@@ -184,6 +185,62 @@ def test_a_message_that_nobody_understands_is_put_aside_and_holds_no_other(hooks
     assert hooks.deliver() == [message_id(order, 1)]
     assert [letter["reason"] for letter in hooks.line.letters()] == ["unknown_event"] * 4
     assert hooks.statuses(endpoint) == ["delivered"]
+
+
+def test_a_message_that_cannot_be_told_is_put_aside_and_holds_no_other(hooks: Hooks) -> None:
+    endpoint = hooks.create()
+    order = hooks.line.place()
+    hooks.line.rows("select private.route_events()")
+    for message in (
+        {"type": "image.processed", "image_id": "x", "id": "1", "at": "x"},
+        {"type": "image.processed"},
+    ):
+        hooks.line.rows("select pgmq.send('webhooks', %s)", Jsonb(message))
+    hooks.line.step()
+    assert hooks.deliver() == [message_id(order, 1), message_id(order, 2)]
+    reasons = sorted(letter["reason"] for letter in hooks.line.letters())
+    assert reasons == ["unexpected_error", "unknown_event"]
+    assert hooks.statuses(endpoint) == ["delivered"] * 2
+    assert hooks.line.messages("webhooks") == []
+
+
+@pytest.mark.parametrize("put_back", [answered(400), STOPPED | {"delay_seconds": 600}])
+def test_those_behind_a_delivery_that_waits_are_not_due_before_it(
+    hooks: Hooks, put_back: Row
+) -> None:
+    """Or each claim would look at all of them in vain."""
+    endpoint = hooks.create()
+    order = hooks.line.paid()
+    for _ in range(2):
+        hooks.fail(put_back)
+        hooks.line.step()
+        assert hooks.claim() == []
+        moments = [row["due_at"] for row in hooks.deliveries(endpoint)]
+        assert moments == [moments[0]] * len(moments)
+        hooks.let_pass("11 minutes", endpoint)
+    assert hooks.deliver() == [message_id(order, version) for version in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("verb", "status"), [("renew_webhooks", "renewed"), ("finish_webhooks", "finished")]
+)
+def test_two_who_come_with_the_same_deliveries_do_not_wait_for_ever(
+    hooks: Hooks, verb: str, status: str
+) -> None:
+    hooks.create()
+    hooks.line.place_many(2)
+    low, high = map(delivered, hooks.claim())
+    with (
+        ThreadPoolExecutor(1) as pool,
+        hooks.line.another_worker() as first,
+        hooks.line.another_worker() as second,
+    ):
+        with first.functions.transaction():
+            first.call("renew_webhooks", [low])
+            late = pool.submit(second.call, verb, [high, low])
+            wait_until_blocked(hooks.line.owner, second.functions.info.backend_pid)
+            first.call("renew_webhooks", [high])
+        assert [row["status"] for row in late.result()] == [status] * 2
 
 
 def test_a_worker_whose_lease_was_taken_over_changes_nothing(hooks: Hooks) -> None:

@@ -1,8 +1,10 @@
 """Reports of the clock: one for each day and hour, also for those that were missed; mailed once."""
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 
 from local_stack.settings import Settings
@@ -14,6 +16,10 @@ from tests.database.line import Line, connected, wait_until_blocked
 @pytest.fixture(autouse=True)
 def without_sales(line: Line) -> Iterator[None]:
     line.rows("delete from public.reports")
+    line.rows(
+        "insert into private.counted_events select id from public.order_events"
+        " on conflict do nothing"
+    )
     yield
     line.rows("delete from public.reports; delete from public.daily_sales where currency = 'XTS'")
 
@@ -53,10 +59,10 @@ def test_yesterdays_sales_are_reported_once_and_mailed_once(line: Line) -> None:
 
 def test_two_who_report_at_the_same_time_ask_for_one_mail(line: Line, database: Settings) -> None:
     line.set_shop(staff_email="staff@example.com")
-    url, claims = database.database_url(), line.staff.claims
+    url = database.database_url()
     with (
-        connected(url, "postgres", claims) as first,
-        connected(url, "postgres", claims) as second,
+        connected(url, "postgres", {}) as first,
+        connected(url, "postgres", {}) as second,
         ThreadPoolExecutor(1) as thread,
     ):
         with first.transaction():
@@ -97,12 +103,71 @@ def test_a_day_is_the_shops(line: Line) -> None:
     assert (found["hour"], found["whole"], found["over"]) == (10, True, True)
 
 
-def test_a_day_is_not_reported_before_its_events_are_counted(line: Line) -> None:
-    line.rows("select pgmq.send('analytics', '{}')")
-    line.rows("update pgmq.q_analytics set enqueued_at = now() - interval '2 days'")
+@pytest.fixture
+def event_of(line: Line) -> Iterator[Callable[[int], None]]:
+    """Writes an event of so many days ago; it is not counted yet."""
+    order = line.place()
+    line.rows(
+        "insert into private.counted_events select id from public.order_events where order_id = %s",
+        order["id"],
+    )
+    versions = itertools.count(100)
+
+    def happen(days_ago: int) -> None:
+        line.rows(
+            "insert into public.order_events (order_id, type, status, version, created_at) values"
+            " (%s, 'order.paid', 'paid', %s, date_trunc('day', now(), 'UTC') - %s * interval"
+            " '1 day')",
+            order["id"],
+            next(versions),
+            days_ago,
+        )
+
+    yield happen
+    line.rows(
+        "insert into private.counted_events select id from public.order_events where order_id = %s"
+        " on conflict do nothing",
+        order["id"],
+    )
+
+
+def test_a_day_is_not_reported_before_its_events_are_counted(
+    line: Line, event_of: Callable[[int], None]
+) -> None:
+    """In the outbox, in the queue, a dead letter: it is not counted."""
+    event_of(1)
     did = do_task(line, "report_sales")
     assert (did["status"], reports(line)) == ("failed", [])
-    assert "not all counted yet" in did["error"]
+    assert did["error"].startswith("1 events of")
+    line.rows(
+        "insert into private.counted_events select id from public.order_events"
+        " on conflict do nothing"
+    )
+    event_of(0)
+    event_of(2)
+    assert do_task(line, "report_sales")["reports"] == 1
+    assert "uncounted" not in reports(line)[0]["data"]
+
+
+def test_an_event_that_is_never_counted_does_not_hold_up_reports_for_ever(
+    line: Line, event_of: Callable[[int], None]
+) -> None:
+    do_task(line, "report_sales")
+    line.rows(
+        "update public.reports set period_start = period_start - interval '2 days',"
+        " data = data || jsonb_build_object('day', (data ->> 'day')::date - 2)"
+    )
+    event_of(2)
+    event_of(1)
+    assert do_task(line, "report_sales")["status"] == "failed"
+    assert [report["data"].get("uncounted") for report in reports(line)] == [None, 1]
+
+
+def test_an_operator_may_report_by_hand(line: Line, database: Settings) -> None:
+    with psycopg.connect(database.database_url(), autocommit=True) as operator:
+        operator.execute("select private.report_sales()")
+        operator.execute("select private.report_hours()")
+    assert (len(reports(line)), len(reports(line, "hourly"))) == (1, 24)
 
 
 def metric(line: Line, hours_ago: int, value: int) -> None:

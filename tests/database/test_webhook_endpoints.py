@@ -1,11 +1,15 @@
 """Endpoints of webhooks that are slow, down, or gone: they are spared, and miss nothing."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from local_stack.settings import Settings
 from tests.database.conftest import Row
-from tests.database.line import connected
+from tests.database.line import connected, wait_until_blocked
 from tests.webhooks.shop import NO_ANSWER, Hooks, answered, delivered, message_id
+
+_DISABLE = "select public.disable_webhook_endpoint(%s)"
 
 
 def paused(hooks: Hooks, endpoint: Row) -> float:
@@ -155,15 +159,26 @@ def test_gone_disables_it_until_the_staff_enable_it(hooks: Hooks) -> None:
 def test_five_days_of_nothing_but_failures_disable_it(hooks: Hooks) -> None:
     endpoint = hooks.create()
     hooks.line.place_many(20)
-    for day in range(5):
-        assert hooks.endpoint(endpoint)["active"], day
+    for time in range(6):
+        assert hooks.endpoint(endpoint)["active"], time
         hooks.fail()
-        hooks.let_pass("1 day", endpoint)
-    hooks.let_pass("1 hour", endpoint)
+        hooks.let_pass("22 hours", endpoint)
     hooks.fail()
     assert hooks.endpoint(endpoint)["disabled_reason"] == "failing"
     assert ("webhook", "failing") in reasons(hooks)
     assert hooks.claim() == []
+    hooks.verb("enable_webhook_endpoint", endpoint)
+    hooks.fail()
+    assert hooks.endpoint(endpoint)["active"]
+
+
+def test_two_failures_with_quiet_days_between_them_do_not_disable_it(hooks: Hooks) -> None:
+    endpoint = hooks.create()
+    hooks.line.place()
+    hooks.fail(answered(400))
+    hooks.let_pass("6 days", endpoint)
+    hooks.fail()
+    assert hooks.endpoint(endpoint)["active"]
 
 
 def test_a_success_in_between_begins_the_five_days_anew(hooks: Hooks) -> None:
@@ -227,6 +242,41 @@ def test_a_claim_passes_over_what_somebody_holds(hooks: Hooks, database: Setting
         finally:
             hooks.line.functions.execute("reset lock_timeout")
     assert [job["webhook_id"] for job in jobs] == [message_id(order, 1) for order in orders[1:]]
+
+
+def test_who_waits_for_an_endpoint_holds_no_delivery(hooks: Hooks, database: Settings) -> None:
+    """Endpoints before deliveries: the staff, who have the one, may want the other."""
+    endpoint = hooks.create()
+    hooks.line.place()
+    [job] = hooks.claim()
+    free = "select 1 from public.webhook_deliveries where id = %s for update skip locked"
+    with (
+        ThreadPoolExecutor(1) as pool,
+        hooks.line.another_worker() as worker,
+        connected(database.database_url(), "authenticated", hooks.line.staff.claims) as staff,
+    ):
+        with staff.transaction():
+            staff.execute(_DISABLE, (endpoint["endpoint_id"],))
+            late = pool.submit(worker.call, "finish_webhooks", [job | NO_ANSWER])
+            wait_until_blocked(hooks.line.owner, worker.functions.info.backend_pid)
+            assert hooks.line.rows(free, job["message_id"])
+        assert [row["status"] for row in late.result()] == ["retried"]
+
+
+def test_a_lost_delivery_whose_endpoint_somebody_holds_is_left_to_the_next_claim(
+    hooks: Hooks, database: Settings
+) -> None:
+    endpoint = hooks.create()
+    hooks.line.place()
+    hooks.claim()
+    hooks.let_pass("61 seconds", endpoint)
+    claims = hooks.line.staff.claims
+    with connected(database.database_url(), "authenticated", claims) as staff, staff.transaction():
+        staff.execute(_DISABLE, (endpoint["endpoint_id"],))
+        assert hooks.claim() == []
+        assert hooks.statuses(endpoint) == ["delivering"]
+    assert hooks.claim() == []
+    assert hooks.statuses(endpoint) == ["pending"]
 
 
 def test_what_is_old_is_forgotten_and_what_still_waits_is_not(hooks: Hooks) -> None:

@@ -3,6 +3,7 @@
 import base64
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -10,6 +11,7 @@ import pytest
 
 from local_stack.settings import Settings
 from tests.database.conftest import Caller, RefusedError, Row
+from tests.database.line import connected, wait_until_blocked
 from tests.webhooks.shop import Hooks, answered, delivered, message_id
 
 EARLY = datetime(2000, 1, 1, tzinfo=UTC)
@@ -31,6 +33,8 @@ ACCEPTED = [
     "https://[2606:2800:21f:cb07:6820:80da:af6b:8b2c]:443/",
     "https://12.example.com/",
     "https://localhost.example.com/",
+    "https://hooks.example.com./",
+    f"https://{'a' * 63}.example.com/",
 ]
 
 REFUSED = {
@@ -54,6 +58,10 @@ REFUSED = {
     "https://b\u00fccher.example/": "malformed",
     "https://\uff11\uff12\uff17.0.0.1/": "malformed",
     "https://%6c%6f%63alhost/": "malformed",
+    "https://a..b.example.com/": "malformed",
+    "https://.example.com/": "malformed",
+    "https://hooks.example.com../": "malformed",
+    f"https://{'a' * 64}.example.com/": "malformed",
     "https://hooks.example.com:0/": "port",
     "https://hooks.example.com:65536/": "port",
     "https://hooks.example.com:99999/": "port",
@@ -85,6 +93,7 @@ REFUSED = {
     "https://[::ffff:169.254.169.254]/": "private_address",
     "https://[64:ff9b::7f00:1]/": "private_address",
     "https://[2002:7f00:1::]/": "private_address",
+    "https://[2002:101:101::]/": "private_address",
     "https://[2001:0:7f00:1::]/": "private_address",
     "https://[fe80::1]/": "private_address",
     "https://[fd00:ec2::254]/": "private_address",
@@ -196,6 +205,27 @@ def test_during_a_rotation_two_secrets_sign_and_never_three(hooks: Hooks) -> Non
     [left] = hooks.line.rows(query, endpoint["endpoint_id"])
     assert [row["name"] for row in _kept(hooks)].count(f"webhook_secret_{left['id']}") == 1
     assert len(set(secrets)) == 4
+
+
+def test_two_who_rotate_at_once_do_so_one_after_the_other(hooks: Hooks, database: Settings) -> None:
+    endpoint = hooks.create()
+    staff = hooks.line.staff
+    rotate = "select public.rotate_webhook_secret(%s) as secret"
+    with (
+        ThreadPoolExecutor(1) as pool,
+        connected(database.database_url(), staff.role, staff.claims) as first,
+        connected(database.database_url(), staff.role, staff.claims) as second,
+    ):
+        with first.transaction():
+            rotated = first.execute(rotate, (endpoint["endpoint_id"],)).fetchall()
+            late = pool.submit(
+                lambda: second.execute(rotate, (endpoint["endpoint_id"],)).fetchall()
+            )
+            wait_until_blocked(hooks.line.owner, second.info.backend_pid)
+        rotated = late.result() + rotated
+    hooks.line.place()
+    [job] = hooks.claim()
+    assert job["secrets"] == [row["secret"] for row in rotated]
 
 
 def _kept(hooks: Hooks) -> list[Row]:

@@ -123,7 +123,7 @@ async def test_what_a_library_prints_does_not_get_between_answers(odd: Sandbox) 
     assert await process_of(odd, b"chat") == await process_of(odd)
 
 
-async def test_a_process_writes_no_file_and_knows_no_secret(
+async def test_a_process_writes_no_file_and_inherits_no_secret(
     odd: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SUPABASE_SECRET_KEY", "canary")
