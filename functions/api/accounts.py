@@ -44,12 +44,30 @@ class Accounts:
         """One of them."""
         return _account(*await self._rest.call("get_user", {"user_id": str(user_id)}))
 
-    async def create(self, wanted: NewUser) -> UserAccount:
-        """A new one."""
+    async def create(self, wanted: NewUser, new_id: UUID | None) -> UserAccount:
+        """A new one, or what an earlier call for the same `new_id` has begun."""
         await self.get(self._staff.id)
-        password = wanted.password.get_secret_value() if wanted.password else None
-        made = await self._shop.create_account(wanted.email, password, wanted.role)
+        made = await self._make(wanted, new_id)
         return await self._edit(made, None, wanted.display_name)
+
+    async def _make(self, wanted: NewUser, new_id: UUID | None) -> UUID:
+        password = wanted.password.get_secret_value() if wanted.password else None
+        try:
+            return await self._shop.create_account(wanted.email, password, wanted.role, new_id)
+        except Problem as problem:
+            if new_id is None or problem.code != "email_exists":
+                raise
+            if await self._address_of(new_id) != wanted.email.lower():
+                raise
+            return new_id
+
+    async def _address_of(self, user_id: UUID) -> str | None:
+        try:
+            return (await self.get(user_id)).email.lower()
+        except Problem as problem:
+            if problem.code != "user_not_found":
+                raise
+            return None
 
     async def change(
         self, user_id: UUID, versions: list[str] | None, changes: dict[str, Any]

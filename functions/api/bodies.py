@@ -1,5 +1,6 @@
-"""Request bodies: JSON of a bounded size, known before any of it is parsed."""
+"""Request bodies: JSON of a bounded size and depth, known before any of it is parsed."""
 
+import re
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import Any
@@ -8,13 +9,17 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Message
 
+from functions.api.callers import admit
 from functions.kit.problems import Problem
 
 MOST_BYTES = 64_000
+MOST_DEPTH = 64
+# A text, which may hold anything, or a bracket. The last text may lack its end.
+_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
 
 
 class ApiRoute(APIRoute):
-    """A route that reads its body, if it has one, no further than it must."""
+    """A route that lets its caller in, and then reads the body, no further than it must."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's, behind ours."""
@@ -22,6 +27,7 @@ class ApiRoute(APIRoute):
         takes_body = self.body_field is not None
 
         async def read_and_handle(request: Request) -> Response:
+            await admit(request)
             # What no route asks for, nobody reads.
             body = await _read(request) if takes_body else b""
 
@@ -51,7 +57,23 @@ async def _read(request: Request) -> bytes:
         body += chunk
         if len(body) > MOST_BYTES:
             raise _too_large()
+    if _is_deep(body):
+        detail = f"A body nests at most {MOST_DEPTH} levels deep."
+        raise Problem(HTTPStatus.BAD_REQUEST, "malformed_json", detail)
     return bytes(body)
+
+
+def _is_deep(body: bytearray) -> bool:
+    """Parsers recurse, and how far they can depends on who calls them."""
+    depth = 0
+    for found in _BRACKETS.finditer(body):
+        if (character := found[0]) in b"[{":
+            depth += 1
+            if depth > MOST_DEPTH:
+                return True
+        elif character in b"]}":
+            depth -= 1
+    return False
 
 
 def _too_large() -> Problem:

@@ -1,5 +1,6 @@
 """Who calls: proven by their access token, and let through as often as the limits allow."""
 
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
 
@@ -8,24 +9,43 @@ from fastapi.security import HTTPBearer
 
 from functions.api.clients import Api, Clients
 from functions.api.keys import KeysUnavailable
+from functions.api.rate_limits import Allowance
 from functions.api.rest import UserClient
 from functions.api.tokens import InvalidToken, User
+from functions.kit.app import clients_of
 from functions.kit.problems import Problem, unauthorized, unavailable
 
+_api_of = clients_of(Api)
 
-async def _admitted(request: Request, response: Response, api: Clients) -> User | None:
-    """The caller, or None if they show no token; counted once for each request."""
+
+@dataclass(frozen=True)
+class _Admission:
+    user: User | None
+    allowance: Allowance
+
+
+async def admit(request: Request) -> None:
+    """Tell who calls, and count the request, before anything else of it is looked at.
+
+    Raises:
+        Problem: they prove nobody, or have asked too often.
+    """
+    api = _api_of(request)
     try:
         user = await _proven(request, api)
     except Problem:
         await api.limits.take(api.proxies.client_of(request), is_known=False)
         raise
-    if user:
-        allowance = await api.limits.take(str(user.id), is_known=True)
-    else:
-        allowance = await api.limits.take(api.proxies.client_of(request), is_known=False)
-    response.headers.update(allowance.headers())
-    return user
+    who = str(user.id) if user else api.proxies.client_of(request)
+    allowance = await api.limits.take(who, is_known=user is not None)
+    request.state.admission = _Admission(user, allowance)
+
+
+async def _admitted(request: Request, response: Response) -> User | None:
+    """The caller, or None if they show no token."""
+    admission: _Admission = request.state.admission
+    response.headers.update(admission.allowance.headers())
+    return admission.user
 
 
 async def _proven(request: Request, api: Api) -> User | None:

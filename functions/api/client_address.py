@@ -19,7 +19,7 @@ class Proxies:
 
     def sent(self, request: Request) -> bool:
         """Whether one of them is who speaks with us."""
-        address = _parse(request.client.host) if request.client else None
+        address = _peer(request)
         return address is not None and self._trusts(address)
 
     def client_of(self, request: Request) -> str:
@@ -28,7 +28,7 @@ class Proxies:
         `X-Forwarded-For` is read from its end, where our own proxies write: what is before the
         first stranger may be made up.
         """
-        address = _parse(request.client.host) if request.client else None
+        address = _peer(request)
         hops = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
         while address and self._trusts(address) and hops:
             before = _parse(hops.pop().strip())
@@ -39,6 +39,13 @@ class Proxies:
 
     def _trusts(self, address: IPv4Address | IPv6Address) -> bool:
         return any(address in network for network in self._trusted)
+
+
+def _peer(request: Request) -> IPv4Address | IPv6Address | None:
+    """Behind a load balancer, Lambda calls all of `X-Forwarded-For` so; the end is who it saw."""
+    if request.client is None:
+        return None
+    return _parse(request.client.host.rpartition(",")[2].strip())
 
 
 def _parse(text: str) -> IPv4Address | IPv6Address | None:

@@ -1,9 +1,10 @@
 """GET /openapi.json: the document that describes the API (OpenAPI 3.1)."""
 
+import json
 from functools import cache
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 
 from functions.api.problem_schema import ProblemDocument
@@ -33,12 +34,16 @@ _TAGS = {
 
 
 @router.get("/openapi.json")
-async def show(request: Request) -> dict[str, Any]:
+async def show(request: Request) -> Response:
     """Made when it is first asked for."""
-    return _describe(request.app)
+    return Response(_render(request.app), media_type="application/json")
 
 
 @cache
+def _render(app: FastAPI) -> bytes:
+    return json.dumps(_describe(app), ensure_ascii=False, separators=(",", ":")).encode()
+
+
 def _describe(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(
         title="Orderbase",

@@ -1,7 +1,7 @@
 """The API function: routes for shoppers, staff and whoever looks around."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 
 from starlette.middleware import Middleware
@@ -49,9 +49,9 @@ def api(settings: ApiSettings) -> Function:
             Http.connect() as http,
             redis.connect(settings.redis_url) as shared,
             open_product_cache(settings, database, shared) as products,
+            aclosing(KeySet(http, f"{settings.address}/auth/v1/.well-known/jwks.json")) as keys,
         ):
             proxies = Proxies(settings.trusted_proxies)
-            keys = KeySet(http, f"{settings.address}/auth/v1/.well-known/jwks.json")
             yield Running(
                 clients=Api(
                     settings=settings,

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, TypeVar
+from uuid import UUID
 
 from fastapi import Depends, Header, Request, Response
 
@@ -15,7 +16,7 @@ from functions.api.callers import Caller
 from functions.api.clients import Clients
 from functions.api.models import Fields
 from functions.kit.database import Database, DatabaseError, Row
-from functions.kit.problems import Problem
+from functions.kit.problems import Problem, unauthorized
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,6 +44,8 @@ class OnceForKey:
     _response: Response
     _scope: Row
     """The caller, their key and the request's hash; empty without a key."""
+    new_id: UUID | None = None
+    """For what the call makes: alike whenever it is sent again. None without a key."""
 
     async def __call__(self, kind: type[Shown], operation: Callable[[], Awaitable[Shown]]) -> Shown:
         """What the operation shows, or showed when this request came for the first time.
@@ -88,17 +91,21 @@ async def _once(
     if key is None:
         return OnceForKey(api.database, response, {})
     secret = api.settings.supabase_secret_key.get_secret_value().encode()
-    content = [request.method, request.url.path, _canonical(await request.body())]
-    digest = hmac.digest(
-        secret, "\0".join(content).encode("utf-8", "surrogatepass"), hashlib.sha256
-    )
-    scope = {"caller": str(caller.id), "key": key, "request_hash": digest.hex()}
-    return OnceForKey(api.database, response, scope)
+    content = _digest(
+        secret, request.method, request.url.path, _canonical(await request.body())
+    ).hex()
+    scope = {"caller": str(caller.id), "key": key, "request_hash": content}
+    new_id = UUID(bytes=_digest(secret, *scope.values())[:16], version=4)
+    return OnceForKey(api.database, response, scope, new_id)
 
 
 Once = Annotated[OnceForKey, Depends(_once)]
 
 _VANISHED: Row = {"state": "in_progress"}
+
+
+def _digest(secret: bytes, *parts: str) -> bytes:
+    return hmac.digest(secret, "\0".join(parts).encode("utf-8", "surrogatepass"), hashlib.sha256)
 
 
 def _canonical(body: bytes) -> str:
@@ -129,6 +136,8 @@ _PASSING = (HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS)
 
 
 def _refusal(state: str) -> Problem:
+    if state == "nobody":
+        return unauthorized("sign_in_required", "This account is no more.")
     if state == "reused":
         detail = "This idempotency key belongs to another request."
         return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail)

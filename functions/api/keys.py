@@ -1,6 +1,5 @@
 """The public keys of Supabase Auth (JWKS), kept and renewed."""
 
-import asyncio
 import logging
 import math
 import time
@@ -8,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from functions.api.single_flight import SingleFlight
 from functions.kit.http import Http, NoAnswer
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ class KeysUnavailable(Exception):  # noqa: N818 - says what happened
 class KeySet:
     """Keys by their id: fetched again when they are old, or when an unknown one is asked for.
 
-    Whatever ids strangers make up, Auth is not asked more often than every ten seconds.
+    Whatever ids strangers make up, Auth is not asked more often than every ten seconds; and for a
+    key that is known and still good, nobody waits.
     """
 
     def __init__(
@@ -44,7 +45,11 @@ class KeySet:
         self._clock = clock
         self._keys: Mapping[str, PyJWK] = {}
         self._fetched_at = self._next_fetch = -math.inf
-        self._lock = asyncio.Lock()
+        self._fetches = SingleFlight[None, None]()
+
+    async def aclose(self) -> None:
+        """End what is on its way."""
+        await self._fetches.close()
 
     async def find(self, kid: str) -> "PyJWK | None":
         """The key with this id, if Auth has it.
@@ -53,12 +58,16 @@ class KeySet:
             KeysUnavailable: nobody knows.
         """
         if self._is_due(kid):
-            async with self._lock:
-                if self._is_due(kid):
-                    await self._fetch()
-        if self._age() > _USABLE_SECONDS:
+            if self._are_usable() and kid in self._keys:
+                self._fetches.start(None, self._fetch)
+            else:
+                await self._fetches.join(None, self._fetch)
+        if not self._are_usable():
             raise KeysUnavailable
         return self._keys.get(kid)
+
+    def _are_usable(self) -> bool:
+        return self._age() <= _USABLE_SECONDS
 
     def _age(self) -> float:
         return self._clock() - self._fetched_at
@@ -68,7 +77,8 @@ class KeySet:
         return wanted and self._clock() >= self._next_fetch
 
     async def _fetch(self) -> None:
-        pause = _RETRY_SECONDS
+        # While keys are good, there is no hurry.
+        pause = _COOLDOWN_SECONDS if self._are_usable() else _RETRY_SECONDS
         try:
             self._keys = dict(_usable(await self._load()))
             self._fetched_at = self._clock()

@@ -10,7 +10,8 @@ from functions.kit.http import Http, NoAnswer, key_headers
 from functions.kit.problems import Problem, unavailable
 
 _FOR_GOOD = "876000h"
-_TAKEN = ("email_exists", "user_already_exists", "identity_already_exists")
+# The last one is what Auth says of an update: Postgres' own, with status 500.
+_TAKEN = ("email_exists", "user_already_exists", "identity_already_exists", "23505")
 
 
 class Privileged:
@@ -21,8 +22,12 @@ class Privileged:
         self._users = f"{settings.address}/auth/v1/admin/users"
         self._headers = key_headers(settings.supabase_secret_key.get_secret_value())
 
-    async def create_account(self, email: str, password: str | None, role: str | None) -> UUID:
+    async def create_account(
+        self, email: str, password: str | None, role: str | None, new_id: UUID | None = None
+    ) -> UUID:
         """A new account's id; its address counts as confirmed. Without a password, by mail only.
+
+        `new_id` is the id that it gets; None: any.
 
         Raises:
             Problem: email_exists, weak_password, invalid_request, unavailable.
@@ -32,6 +37,8 @@ class Privileged:
             account["password"] = password
         if role is not None:
             account["app_metadata"] = {"role": role}
+        if new_id is not None:
+            account["id"] = str(new_id)
         made = await self._ask("POST", self._users, account)
         return UUID(made["id"])
 

@@ -9,7 +9,7 @@ from fastapi import Query, Response
 from functions.api.callers import AsAnyone, AsCaller, StaffCaller
 from functions.api.etags import Versions, etag
 from functions.api.idempotency import Once
-from functions.api.ids import ProductId, missing
+from functions.api.ids import ProductId
 from functions.api.models import Page
 from functions.api.pages import Place, Wanted
 from functions.api.problem_schema import problems
@@ -56,7 +56,7 @@ async def create_product(
 
     async def create() -> CatalogueProduct:
         made = await rest.call("create_product", {"product": wanted.model_dump(mode="json")})
-        return await _find(rest, UUID(made["id"]))
+        return CatalogueProduct.model_validate(made)
 
     product = await once(CatalogueProduct, create)
     response.headers["Location"] = f"/products/{product.id}"
@@ -109,17 +109,9 @@ async def _change(
     arguments = {"product_id": str(product_id), "changes": changes, "versions": versions}
 
     async def change() -> CatalogueProduct:
-        await rest.call("update_product", arguments)
-        return await _find(rest, product_id)
+        return CatalogueProduct.model_validate(await rest.call("update_product", arguments))
 
     return _tagged(response, await once(CatalogueProduct, change))
-
-
-async def _find(rest: UserClient, product_id: UUID) -> CatalogueProduct:
-    rows = await rest.select("products", {"id": f"eq.{product_id}", "select": COLUMNS})
-    if not rows:
-        raise missing("product")
-    return CatalogueProduct.model_validate(rows[0])
 
 
 def _tagged(response: Response, product: CatalogueProduct) -> CatalogueProduct:

@@ -14,6 +14,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from functions.api.settings import ApiSettings
+from functions.kit.breaker import Breaker, State
 from functions.kit.problems import Problem
 
 _LOG = logging.getLogger(__name__)
@@ -68,12 +69,29 @@ class OwnBacklogs:
 class RateLimits:
     """One limit for each user, one for each address of those who are not signed in."""
 
-    def __init__(self, settings: ApiSettings, own: Backlogs, shared: Backlogs | None) -> None:
-        """`shared` counts for all processes; while it fails, each counts its `own`."""
+    def __init__(
+        self,
+        settings: ApiSettings,
+        own: Backlogs,
+        shared: Backlogs | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`shared` counts for all processes; while it fails, each counts its `own`.
+
+        After a failure, it is left alone for a second of `clock`.
+        """
         self._known = settings.requests_per_minute
         self._unknown = settings.anonymous_requests_per_minute
         self._own = own
         self._shared = shared
+        self._breaker = Breaker(
+            "rate_limits",
+            trouble=(Exception,),
+            failures=1,
+            cooldown=1,
+            longest_cooldown=1,
+            clock=clock,
+        )
 
     async def take(self, who: str, *, is_known: bool) -> Allowance:
         """Count one request of this user or address.
@@ -98,8 +116,11 @@ class RateLimits:
 
     async def _add(self, who: str, seconds: float) -> tuple[bool, float]:
         if self._shared:
+            worked = self._breaker.state is State.CLOSED
             try:
-                return await self._shared.add(who, seconds, _WINDOW_SECONDS)
+                with self._breaker.call():
+                    return await self._shared.add(who, seconds, _WINDOW_SECONDS)
             except Exception as error:  # noqa: BLE001 - whatever it is, sharing only helps
-                _LOG.warning("requests are counted by this process alone", exc_info=error)
+                if worked:
+                    _LOG.warning("requests are counted by this process alone", exc_info=error)
         return await self._own.add(who, seconds, _WINDOW_SECONDS)

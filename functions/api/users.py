@@ -48,7 +48,7 @@ async def create_user(
     accounts: StaffAccounts, wanted: NewUser, once: Once, response: Response
 ) -> UserAccount:
     """Staff: open an account for somebody."""
-    account = await once(UserAccount, lambda: accounts.create(wanted))
+    account = await once(UserAccount, lambda: accounts.create(wanted, once.new_id))
     response.headers["Location"] = f"/users/{account.id}"
     return _tagged(response, account)
 

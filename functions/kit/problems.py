@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from functions.kit.database import DatabaseUnavailable
@@ -17,6 +18,8 @@ from functions.kit.webhooks import WebhookRefused
 
 _MOST_ERRORS = 20
 _LONGEST_PLACE = 200
+_CLIENT_GONE = 499
+"""What proxies call it; nobody gets to see it but metrics and logs."""
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457's word
@@ -59,6 +62,7 @@ def answer_problems(app: FastAPI) -> None:
     app.add_exception_handler(WebhookRefused, _webhook_refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -112,6 +116,10 @@ def _methods_here(request: Request) -> list[str]:
     )
     methods = {method for methods in here for method in methods}
     return sorted(methods | {"HEAD"} if "GET" in methods else methods)
+
+
+def _gone(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=_CLIENT_GONE)
 
 
 def _unexpected(_request: Request, _error: Exception) -> JSONResponse:

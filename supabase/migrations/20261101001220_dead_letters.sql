@@ -126,7 +126,6 @@ begin
 end
 $$;
 
--- A token says what was true when it was made: what staff may do is looked up, as of now.
 create function private.check_staff() returns uuid
 language plpgsql stable
 set search_path = ''
@@ -140,11 +139,7 @@ begin
   if private.is_staff() then
     caller := private.signed_in();
   end if;
-  if caller.id is null or not exists (
-    select from auth.users
-    where id = caller.id and raw_app_meta_data ->> 'role' = 'staff'
-      and coalesce(banned_until, '-infinity') <= clock_timestamp()
-  ) then
+  if caller.id is null or not private.works_here(caller.id) then
     perform private.refuse(403, 'staff_only', 'Only the shop''s staff can do this.');
   end if;
   return caller.id;

@@ -28,15 +28,21 @@ as $$
 declare
   mine private.idempotency_keys;
 begin
-  insert into private.idempotency_keys as known (caller, key, request_hash, claimed_until)
-  values (
-    claim_idempotency_key.caller, claim_idempotency_key.key, claim_idempotency_key.request_hash,
-    clock_timestamp() + make_interval(secs => lease_seconds))
-  on conflict on constraint idempotency_keys_pkey do update
-  set claim = excluded.claim, claimed_until = excluded.claimed_until
-  where known.answer is null and known.request_hash = excluded.request_hash
-    and known.claimed_until < clock_timestamp()
-  returning * into mine;
+  begin
+    insert into private.idempotency_keys as known (caller, key, request_hash, claimed_until)
+    values (
+      claim_idempotency_key.caller, claim_idempotency_key.key, claim_idempotency_key.request_hash,
+      clock_timestamp() + make_interval(secs => lease_seconds))
+    on conflict on constraint idempotency_keys_pkey do update
+    set claim = excluded.claim, claimed_until = excluded.claimed_until
+    where known.answer is null and known.request_hash = excluded.request_hash
+      and known.claimed_until < clock_timestamp()
+    returning * into mine;
+  exception
+    when foreign_key_violation then
+      return next jsonb_build_object('state', 'nobody');
+      return;
+  end;
   if mine.claim is not null then
     return next jsonb_build_object('state', 'claimed', 'claim', mine.claim);
     return;
@@ -52,7 +58,8 @@ end
 $$;
 comment on function engine.claim_idempotency_key(uuid, text, text, integer) is
 'Begin a call under a key: {state, claim, answer}. state: claimed, go on; answered, by `answer`; in_progress,
-somebody else is at it; reused, for another request. No row: it was given up at this moment.';
+somebody else is at it; reused, for another request; nobody, there is no such caller any more. No row: it was
+given up at this moment.';
 
 create function engine.settle_idempotency_key(caller uuid, key text, claim uuid, answer jsonb default null)
 returns setof jsonb

@@ -85,7 +85,24 @@ as $$
   on conflict (product_id, country) do update set price = excluded.price, currency = excluded.currency
 $$;
 
-create function private.create_product(product jsonb) returns public.products
+-- Whole, so that whoever edits need not ask once more what became of it.
+create function private.show_product(product public.products) returns jsonb
+language sql stable
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'id', product.id, 'slug', product.slug, 'name', product.name, 'description', product.description,
+    'price', product.price, 'currency', product.currency, 'active', product.active,
+    'version', product.version, 'created_at', product.created_at, 'updated_at', product.updated_at,
+    'prices', coalesce((
+      select
+        jsonb_agg(
+          jsonb_build_object('country', country, 'price', price, 'currency', currency) order by country)
+      from public.product_prices
+      where product_id = product.id), '[]'))
+$$;
+
+create function private.create_product(product jsonb) returns jsonb
 language plpgsql
 security definer
 set search_path = ''
@@ -104,15 +121,14 @@ begin
     (product ->> 'price')::bigint, product ->> 'currency', coalesce((product ->> 'active')::boolean, true))
   returning * into made;
   perform private.set_prices(made.id, coalesce(product -> 'prices', '[]'));
-  return made;
+  return private.show_product(made);
 exception
   when unique_violation then
     perform private.refuse(409, 'slug_taken', 'Another product has this slug.');
 end
 $$;
 
-create function private.update_product(wanted uuid, changes jsonb, versions text[])
-returns public.products
+create function private.update_product(wanted uuid, changes jsonb, versions text[]) returns jsonb
 language plpgsql
 security definer
 set search_path = ''
@@ -140,7 +156,7 @@ begin
   where id = wanted
   returning * into subject;
   perform private.set_prices(wanted, changes -> 'prices') where changes ? 'prices';
-  return subject;
+  return private.show_product(subject);
 exception
   when unique_violation then
     perform private.refuse(409, 'slug_taken', 'Another product has this slug.');
@@ -149,20 +165,21 @@ exception
 end
 $$;
 
-create function public.create_product(product jsonb) returns public.products
+create function public.create_product(product jsonb) returns jsonb
 language sql set search_path = ''
 as $$ select private.create_product(product) $$;
 comment on function public.create_product(jsonb) is
 'Staff: put a product into the catalogue: {slug, name, description?, price (minor units), currency, active?,
-prices?: [{country, price, currency}]}. Refusals: staff_only, sign_in_required, invalid_product, slug_taken.';
+prices?: [{country, price, currency}]}. Returns it with all of these, its id, version, created_at and updated_at.
+Refusals: staff_only, sign_in_required, invalid_product, slug_taken.';
 
 create function public.update_product(product_id uuid, changes jsonb, versions text[] default null)
-returns public.products
+returns jsonb
 language sql set search_path = ''
 as $$ select private.update_product(product_id, changes, versions) $$;
 comment on function public.update_product(uuid, jsonb, text[]) is
 'Staff: change those fields that are given (see create_product); `prices` are replaced as a whole. versions:
-refused if the product has none of these; null: whatever it has.
+refused if the product has none of these; null: whatever it has. Returns what create_product does.
 Refusals: staff_only, sign_in_required, product_not_found, invalid_product, slug_taken, precondition_failed, busy.';
 
 do $$

@@ -1,5 +1,6 @@
 """A stand-in of Auth that only tells its keys, and signs tokens with them."""
 
+import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -66,6 +67,9 @@ class Auth:
         self.tell(*signers)
         self.status = 200
         self.asked = 0
+        self.open = asyncio.Event()
+        """While it is not set, nobody gets an answer."""
+        self.open.set()
 
     def tell(self, *signers: Signer) -> None:
         """From now on, these are its keys."""
@@ -74,6 +78,7 @@ class Auth:
     async def answer(self, _request: web.Request) -> web.Response:
         """The key set."""
         self.asked += 1
+        await self.open.wait()
         if isinstance(self.document, str):
             return web.Response(text=self.document, status=self.status)
         return web.json_response(self.document, status=self.status)

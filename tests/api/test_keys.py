@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import pytest
 
@@ -32,8 +33,13 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def keys(auth: Auth, clock: Clock) -> AsyncIterator[KeySet]:
-    async with Http.connect() as http:
-        yield KeySet(http, auth.url, clock)
+    async with Http.connect() as http, aclosing(KeySet(http, auth.url, clock)) as keys:
+        yield keys
+
+
+async def renewal(keys: KeySet) -> None:
+    """Wait for the one that is on its way."""
+    await asyncio.gather(*keys._fetches._flights.values())
 
 
 async def test_keys_are_fetched_once_by_all_who_wait(auth: Auth, keys: KeySet) -> None:
@@ -71,6 +77,8 @@ async def test_a_key_that_is_taken_back_is_forgotten(
     assert await keys.find("old")
     auth.tell(NEW)
     clock.now += 601
+    await keys.find("old")
+    await renewal(keys)
     assert await keys.find("old") is None
 
 
@@ -96,6 +104,7 @@ async def test_nonsense_changes_nothing_for_an_hour_and_then_nobody_is_believed(
     auth.status, auth.document = status, document
     clock.now += 601
     assert await keys.find("old")
+    await renewal(keys)
     assert auth.asked == 2
     clock.now += 3000
     with pytest.raises(KeysUnavailable):
@@ -123,3 +132,33 @@ async def test_only_keys_that_sign_tokens_of_users_are_taken(auth: Auth, keys: K
     assert await keys.find("old")
     for kid in ("secret", "curve", "", "None", "7"):
         assert await keys.find(kid) is None
+
+
+async def test_for_a_key_that_is_still_good_nobody_waits(
+    auth: Auth, keys: KeySet, clock: Clock
+) -> None:
+    assert await keys.find("old")
+    clock.now += 601
+    auth.open.clear()
+    async with asyncio.timeout(3):
+        assert all(await asyncio.gather(*(keys.find("old") for _ in range(50))))
+    auth.tell(NEW, OLD)
+    auth.open.set()
+    await renewal(keys)
+    assert await keys.find("new")
+    assert auth.asked == 2
+
+
+async def test_while_keys_are_good_a_failing_auth_is_left_alone(
+    auth: Auth, keys: KeySet, clock: Clock
+) -> None:
+    assert await keys.find("old")
+    auth.status = 500
+    clock.now += 601
+    asked = []
+    for _ in range(4):
+        assert await keys.find("old")
+        await renewal(keys)
+        asked.append(auth.asked)
+        clock.now += 4
+    assert asked == [2, 2, 2, 3]

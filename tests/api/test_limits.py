@@ -103,6 +103,8 @@ ADDRESSES = {
     "nothing said": ("10.0.0.1", "", "10.0.0.1"),
     "nonsense": ("10.0.0.1", "203.0.113.1, unknown", "10.0.0.1"),
     "mapped": ("::ffff:10.0.0.1", "::ffff:203.0.113.1", "203.0.113.1"),
+    "a load balancer's function": ("6.6.6.6, 203.0.113.1", "6.6.6.6, 203.0.113.1", "203.0.113.1"),
+    "the same, behind a proxy": ("203.0.113.1, 10.0.0.2", "203.0.113.1, 10.0.0.2", "203.0.113.1"),
     "a household": ("10.0.0.1", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
     "the loopback": ("::1", "", "::/64"),
 }
@@ -192,3 +194,43 @@ async def test_redis_counts_as_a_process_does(tmp_path: Path) -> None:
             assert here == there
             assert abs(mine - theirs) < 5
         assert 0 < await redis.pttl(f"orderbase:rate:{key}") <= 51_000
+
+
+class Ill:
+    """Backlogs that fail, and how often they were asked."""
+
+    asked = 0
+
+    async def add(self, *_: object, **__: object) -> tuple[bool, float]:
+        self.asked += 1
+        raise TimeoutError
+
+
+async def test_what_is_shared_is_left_alone_for_a_second_after_it_failed(
+    stack: Stack, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    ill = Ill()
+    limits = RateLimits(settings_of(stack), OwnBacklogs(clock), ill, clock)
+    for _ in range(10):
+        await limits.take("me", is_known=True)
+    assert ill.asked == 1
+    clock.now += 2
+    for _ in range(10):
+        await limits.take("me", is_known=True)
+    assert ill.asked == 2
+    assert [one for one in caplog.messages if "counted" in one] == [
+        "requests are counted by this process alone"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [(b"{", "application/json", 400), (b"{}", "text/plain", 415)],
+)
+async def test_what_is_no_json_counts_too(
+    few: aiohttp.ClientSession, new_person: NewPerson, body: bytes, kind: str, status: int
+) -> None:
+    me = Person(few, (await new_person()).token)
+    headers = {"Content-Type": kind}
+    replies = [await me.ask("PATCH", "/me", data=body, headers=headers) for _ in range(6)]
+    assert [reply.status for reply in replies] == [status] * 5 + [429]

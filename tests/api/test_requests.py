@@ -14,6 +14,7 @@ from functions.kit.metrics import REGISTRY
 from tests.api.calling import UNKNOWN, Person, order_of
 from tests.api.conftest import serve, settings_of
 from tests.conftest import Stack
+from tests.waiting import until
 
 JSON = {"Content-Type": "application/json"}
 NOT_JSON = {
@@ -42,6 +43,30 @@ async def test_what_is_no_json_is_refused(shopper: Person, body: bytes) -> None:
         assert reply.refusal in {(400, "malformed_json"), (422, "invalid_request")}
         if body.strip():
             assert reply.status == 400
+
+
+def nested(depth: int) -> bytes:
+    return b'{"displayName": ' + b"[" * (depth - 1) + b"]" * (depth - 1) + b"}"
+
+
+async def test_a_body_has_a_bounded_depth(shopper: Person) -> None:
+    brackets = json.dumps({"displayName": "[{" * 90 + '"\\'}).encode()
+    wide = b'{"displayName": [' + b"[]," * 200 + b"[]]}"
+    for body, expected in (
+        (nested(64), (422, "invalid_request")),
+        (nested(65), (400, "malformed_json")),
+        (wide, (422, "invalid_request")),
+    ):
+        assert (await shopper.ask("PATCH", "/me", data=body)).refusal == expected
+    assert (await shopper.ask("PATCH", "/me", data=brackets)).status == 200
+    assert (await shopper.ask("PATCH", "/me", data=b'{"' + b'\\"' * 30_000)).status == 400
+
+
+async def test_wherever_the_parser_gives_up_it_is_no_fault_of_ours(shopper: Person) -> None:
+    for depth in range(800, 1000):
+        key = {"Idempotency-Key": str(depth)}
+        reply = await shopper.ask("PATCH", "/me", data=nested(depth), headers=key)
+        assert reply.refusal == (400, "malformed_json")
 
 
 ODD = {
@@ -216,10 +241,34 @@ async def test_other_pages_may_call_if_the_settings_name_them(stack: Stack) -> N
                 assert answer.headers["Access-Control-Allow-Origin"] == origin
 
 
-async def test_requests_are_counted_by_route_and_never_by_path(shopper: Person) -> None:
-    def count(**labels: str) -> float:
-        return REGISTRY.get_sample_value("orderbase_requests_total", labels) or 0
+def count(**labels: str) -> float:
+    return REGISTRY.get_sample_value("orderbase_requests_total", labels) or 0
 
+
+async def test_who_hangs_up_in_the_middle_is_no_fault_of_ours(
+    stack: Stack, shopper: Person, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone = {"method": "PATCH", "route": "/me", "status": "499"}
+    before = count(**gone)
+    async with serve(settings_of(stack)) as client:
+        url = client._base_url
+        assert url
+        _, writer = await asyncio.open_connection(url.host, url.port)
+        head = f"PATCH /me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {shopper.token}\r\n"
+        writer.write(
+            f"{head}Content-Type: application/json\r\nContent-Length: 90\r\n\r\n{{".encode()
+        )
+        await writer.drain()
+        writer.close()
+
+        async def is_counted() -> bool:
+            return count(**gone) == before + 1
+
+        await until(is_counted)
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+async def test_requests_are_counted_by_route_and_never_by_path(shopper: Person) -> None:
     known = {"method": "GET", "route": "/orders/{order_id}", "status": "404"}
     strange = {"method": "GET", "route": "none", "status": "404"}
     before = count(**known), count(**strange)

@@ -1,5 +1,6 @@
 """Accounts of others, as staff see and edit them."""
 
+import json
 import uuid
 
 import aiohttp
@@ -7,6 +8,7 @@ import pytest
 
 from tests.api.calling import Json, Person, if_match, order_of
 from tests.api.conftest import PASSWORD, NewPerson, sign_in
+from tests.api.gateway import behind_gateway
 from tests.conftest import Stack
 from tests.products import product_maker
 
@@ -193,3 +195,15 @@ async def test_nobody_locks_themselves_out(staff: Person) -> None:
     fired = await staff.patch(path, {"role": None}, headers={"If-Match": "*"})
     assert fired.refusal == own
     assert (await staff.get(path)).body["role"] == "staff"
+
+
+async def test_a_taken_address_is_one_however_auth_says_so(
+    stack: Stack, staff: Person, new_person: NewPerson
+) -> None:
+    path = f"/users/{(await new_person()).id}"
+    said = {"code": "23505", "message": "duplicate key value violates unique constraint"}
+    async with behind_gateway(stack) as (gateway, client):
+        gateway.faults["/auth/v1/admin"] = (500, json.dumps(said))
+        person = Person(client, staff.token)
+        taken = await person.patch(path, {"email": staff.email}, headers={"If-Match": "*"})
+        assert taken.refusal == (409, "email_exists")

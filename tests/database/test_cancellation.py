@@ -180,6 +180,16 @@ def test_cancelling_twice_is_once(line: Line) -> None:
     assert line.events(order).count("refund_due") == 1
 
 
+def test_who_was_dismissed_cancels_nobodys_order(
+    line: Line, auth_admin: psycopg.Connection[Row]
+) -> None:
+    order = line.place()
+    auth_admin.execute(
+        "update auth.users set raw_app_meta_data = '{}' where id = %s", (line.staff.id,)
+    )
+    assert refusal(line.staff, order) == (404, "order_not_found")
+
+
 def test_another_shoppers_order_is_not_there_but_staff_may_cancel_it(
     line: Line, new_user: Callable[..., Caller]
 ) -> None:

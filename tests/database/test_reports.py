@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from local_stack.settings import Settings
-from tests.database.clock import do_task
+from tests.database.clock import count_all_events, do_task
 from tests.database.conftest import Row
 from tests.database.line import Line, connected, wait_until_blocked
 
@@ -16,10 +16,7 @@ from tests.database.line import Line, connected, wait_until_blocked
 @pytest.fixture(autouse=True)
 def without_sales(line: Line) -> Iterator[None]:
     line.rows("delete from public.reports")
-    line.rows(
-        "insert into private.counted_events select id from public.order_events"
-        " on conflict do nothing"
-    )
+    count_all_events(line)
     yield
     line.rows("delete from public.reports; delete from public.daily_sales where currency = 'XTS'")
 
@@ -107,10 +104,7 @@ def test_a_day_is_the_shops(line: Line) -> None:
 def event_of(line: Line) -> Iterator[Callable[[int], None]]:
     """Writes an event of so many days ago; it is not counted yet."""
     order = line.place()
-    line.rows(
-        "insert into private.counted_events select id from public.order_events where order_id = %s",
-        order["id"],
-    )
+    count_all_events(line)
     versions = itertools.count(100)
 
     def happen(days_ago: int) -> None:
@@ -124,11 +118,7 @@ def event_of(line: Line) -> Iterator[Callable[[int], None]]:
         )
 
     yield happen
-    line.rows(
-        "insert into private.counted_events select id from public.order_events where order_id = %s"
-        " on conflict do nothing",
-        order["id"],
-    )
+    count_all_events(line)
 
 
 def test_a_day_is_not_reported_before_its_events_are_counted(
@@ -139,10 +129,7 @@ def test_a_day_is_not_reported_before_its_events_are_counted(
     did = do_task(line, "report_sales")
     assert (did["status"], reports(line)) == ("failed", [])
     assert did["error"].startswith("1 events of")
-    line.rows(
-        "insert into private.counted_events select id from public.order_events"
-        " on conflict do nothing"
-    )
+    count_all_events(line)
     event_of(0)
     event_of(2)
     assert do_task(line, "report_sales")["reports"] == 1

@@ -56,10 +56,13 @@ def test_a_product_lacks_nothing(engine: Caller, name: str) -> None:
 def test_an_edit_changes_what_it_names_and_the_version(
     engine: Caller, owner: psycopg.Connection[Row]
 ) -> None:
-    [made] = engine.call("create_product", product=product(description="x", prices=[US]))
+    [answer] = engine.call("create_product", product=product(description="x", prices=[US]))
+    made = answer["create_product"]
+    assert made["prices"] == [US]
     change = {"product_id": made["id"], "changes": {"price": 7}}
-    [edited] = engine.call("update_product", **change, versions="{1}")
-    unchanged = ("slug", "name", "description", "currency", "active")
+    [answer] = engine.call("update_product", **change, versions="{1}")
+    edited = answer["update_product"]
+    unchanged = ("slug", "name", "description", "currency", "active", "prices")
     assert {name: edited[name] for name in unchanged} == {name: made[name] for name in unchanged}
     assert (edited["price"], edited["version"]) == (7, 2)
     for stale in ("{1}", "{}", '{"2 "}'):
@@ -86,7 +89,7 @@ def test_the_version_counts_whoever_edits(
 def test_of_two_who_edit_the_same_version_the_later_one_is_refused(
     engine: Caller, owner: psycopg.Connection[Row], new_product: Callable[..., str]
 ) -> None:
-    edit = "select (public.update_product(%s, %s, '{1}')).version"
+    edit = "select public.update_product(%s, %s, '{1}')"
     wanted = new_product()
 
     def later() -> None:
