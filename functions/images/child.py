@@ -1,4 +1,7 @@
-"""The process that decodes what strangers made: few rights, bounded memory and time, no secrets.
+"""The process that decodes what strangers made: bounded memory and time, and no inherited secret.
+
+It keeps a broken decoder from taking the function along. It is no wall against code that takes the
+decoder over: that may use the network, and read of its parent what the system lets its account see.
 
 Reads uploads from standard input and writes answers to standard output, a frame each.
 """

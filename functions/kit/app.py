@@ -15,6 +15,7 @@ from functions.kit.database import Database, DatabaseError
 from functions.kit.heads import HeadAsGet
 from functions.kit.metrics import WAKEUPS, add_metrics
 from functions.kit.problems import Problem, answer_problems
+from functions.kit.readiness import Readiness
 from functions.kit.release import installed_version
 from functions.kit.requests import NamedRequests
 from functions.kit.settings import Settings
@@ -167,13 +168,21 @@ def _answer_health(app: FastAPI, running: Mapping[str, Running], release: str | 
     async def live() -> dict[str, str]:
         return {"status": "ok", "name": app.title, "version": release or installed_version()}
 
+    async def look() -> str | None:
+        ready = zip(running, await asyncio.gather(*map(_is_ready, running.values())), strict=True)
+        return next((name for name, is_ready in ready if not is_ready), None)
+
+    readiness = Readiness(look)
+
     @app.get("/health/ready", include_in_schema=False)
     async def ready() -> dict[str, str]:
-        await asyncio.gather(*(_check(name, one) for name, one in running.items()))
+        if name := await readiness.unready():
+            detail = f"The database does not answer {name} as it should."
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "not_ready", detail)
         return {"status": "ready"}
 
 
-async def _check(name: str, one: Running) -> None:
+async def _is_ready(one: Running) -> bool:
     """Finish an empty batch: proves the way, the key, the grants and the verb, and does nothing."""
     try:
         async with asyncio.timeout(_READY_SECONDS):
@@ -181,9 +190,9 @@ async def _check(name: str, one: Running) -> None:
                 await one.worker.queue.finish([])
             if one.check:
                 await one.check()
-    except (DatabaseError, TimeoutError) as error:
-        detail = f"The database does not answer {name} as it should."
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "not_ready", detail) from error
+    except (DatabaseError, TimeoutError):
+        return False
+    return True
 
 
 async def _read(request: Request, most: int) -> bytes:

@@ -10,6 +10,18 @@ insert into storage.buckets (id, name, public, file_size_limit, allowed_mime_typ
 ('product-images', 'product-images', true, 20971520, '{image/webp,image/jpeg}')
 on conflict (id) do nothing;
 
+-- The product in whose folder a file lies; null: in none.
+create function private.product_of(object_name text) returns uuid
+language plpgsql immutable
+set search_path = ''
+as $$
+begin
+  return case when object_name ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/'
+    then split_part(object_name, '/', 1)::uuid end;
+end
+$$;
+grant execute on function private.product_of(text) to authenticated, service_role;
+
 -- Of product-images, everybody reads what they know the name of: a public bucket needs no policy for that.
 create policy "staff see product uploads" on storage.objects
 for select to authenticated
@@ -20,7 +32,7 @@ with check (
   bucket_id = 'product-uploads' and (select private.is_staff())
   and exists (
     select from public.products
-    where products.id::text = split_part(objects.name, '/', 1)
+    where products.id = private.product_of(objects.name)
   )
 );
 create policy "staff replace pictures of products" on storage.objects
@@ -30,7 +42,7 @@ with check (
   bucket_id = 'product-uploads' and (select private.is_staff())
   and exists (
     select from public.products
-    where products.id::text = split_part(objects.name, '/', 1)
+    where products.id = private.product_of(objects.name)
   )
 );
 create policy "staff remove product uploads" on storage.objects
@@ -86,7 +98,9 @@ upright, in pixels. colour: the dominant one. placeholder: a tiny blurred pictur
 variants: [{width, height, format: webp or jpeg, path, bytes}], widest first. labels: [{name, confidence}],
 of 100, where a service was asked.';
 create index product_images_product_id_idx on public.product_images (product_id, position);
-create index product_images_variants_idx on public.product_images using gin (variants jsonb_path_ops);
+create index product_images_path_idx on public.product_images (path);
+create index product_images_variants_idx on public.product_images using gin (variants jsonb_path_ops)
+with (fastupdate = off);
 alter table public.product_images enable row level security;
 create policy "everyone reads images of what is on sale" on public.product_images
 for select to anon, authenticated
@@ -109,6 +123,8 @@ begin
   perform private.check_staff();
   if char_length(describe_image.alt) > 500 then
     perform private.refuse(422, 'alt_too_long', 'A description has at most 500 characters.');
+  elsif place not between -1000000 and 1000000 then
+    perform private.refuse(422, 'invalid_position', 'A position is between -1,000,000 and 1,000,000.');
   end if;
   update public.product_images as image
   set alt = coalesce(describe_image.alt, image.alt),
@@ -128,7 +144,7 @@ language sql set search_path = ''
 as $$ select private.describe_image(image_id, alt, place) $$;
 comment on function public.describe_image(uuid, text, integer) is
 'Staff: what an image shows, for those who do not see it, and its position among those of its product;
-null leaves it as it is. Refusals: staff_only, alt_too_long, image_not_found.';
+null leaves it as it is. Refusals: staff_only, alt_too_long, invalid_position, image_not_found.';
 grant execute on function private.describe_image(uuid, text, integer),
 public.describe_image(uuid, text, integer)
 to authenticated, service_role;

@@ -10,17 +10,27 @@ insert into private.event_routes (event_type, queue) values
 ('object.created', 'images'),
 ('images.unused', 'images');
 
--- The version of an object's content; null if there is none.
+-- The version of an object's content; null of an upload that has not ended.
+create function private.version_of(object storage.objects) returns text
+language plpgsql immutable
+set search_path = ''
+as $$
+begin
+  return case when object.metadata is not null
+    then coalesce(object.version, object.metadata ->> 'eTag', '') end;
+end
+$$;
+
+-- The same by its name; null if there is none.
 create function private.version_of_object(bucket text, object_name text) returns text
 language plpgsql stable
 set search_path = ''
 as $$
 begin
-  -- A row without metadata belongs to an upload that has not ended.
   return (
-    select coalesce(version, metadata ->> 'eTag', '')
-    from storage.objects
-    where bucket_id = bucket and name = object_name and metadata is not null);
+    select private.version_of(object)
+    from storage.objects as object
+    where bucket_id = bucket and name = object_name);
 end
 $$;
 
@@ -82,7 +92,7 @@ begin
   insert into public.product_uploads as known (product_id, name, version)
   select id, object_name, current_version
   from public.products
-  where id::text = split_part(object_name, '/', 1)
+  where id = private.product_of(object_name)
   on conflict (name) do update
   set version = excluded.version, status = 'queued', reason = null, explanation = null
   where known.version <> excluded.version;

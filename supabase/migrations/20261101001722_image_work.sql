@@ -2,15 +2,16 @@
 set lock_timeout = '5s';
 set statement_timeout = '60s';
 
--- Whether an image needs this file of product-images.
-create function private.is_used(path text) returns boolean
+-- Whether an image needs this file of product-images. Counted, as for `exists` the planner hopes to meet one soon,
+-- and reads the table from its beginning.
+create function private.is_used(file text) returns boolean
 language plpgsql stable
 set search_path = ''
 as $$
 begin
-  return exists (
-    select from public.product_images
-    where variants @> jsonb_build_array(jsonb_build_object('path', is_used.path)));
+  return (
+    select count(*) > 0 from public.product_images
+    where path = file or variants @> jsonb_build_array(jsonb_build_object('path', file)));
 end
 $$;
 
@@ -193,16 +194,71 @@ grant execute on function engine.claim_images(integer, numeric), engine.finish_i
 engine.renew_images(jsonb)
 to service_role;
 
--- Files that no image needs, in messages of 100; young ones may belong to a picture that is being made.
-create function private.note_stray_files() returns integer
+-- What is mended in one go lies between two names: at most 5000 files of each bucket, uploads and images. Null: it
+-- is all that is left.
+create function private.last_name_of_batch(after text) returns text
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+  return least(
+    (
+      select name from storage.objects
+      where bucket_id = 'product-uploads' and name > after order by name offset 4999 limit 1),
+    (
+      select name from storage.objects
+      where bucket_id = 'product-images' and name > after order by name offset 4999 limit 1),
+    (select name from public.product_uploads where name > after order by name offset 4999 limit 1),
+    (select path from public.product_images where path > after order by path offset 4999 limit 1));
+end
+$$;
+
+create function private.note_missed_uploads(after text, last text) returns bigint
+language plpgsql
+set search_path = ''
+as $$
+begin
+  return (
+    select count(*) filter (where private.note_object('product-uploads', name))
+    from (
+      select name, private.version_of(object) as version
+      from storage.objects as object
+      where bucket_id = 'product-uploads' and name > after and (last is null or name <= last)
+    ) as stored
+    full join (
+      select name, version from public.product_uploads
+      where name > after and (last is null or name <= last)
+    ) as known using (name)
+    where stored.version is distinct from known.version);
+end
+$$;
+
+create function private.remake_lost_files(after text, last text) returns integer
+language plpgsql
+set search_path = ''
+as $$
+begin
+  return private.remake_images((
+    select coalesce(jsonb_agg(variant -> 'path'), '[]')
+    from public.product_images as image
+    cross join lateral jsonb_array_elements(image.variants) as variant
+    where image.path > after and (last is null or image.path <= last)
+      and not exists (
+        select from storage.objects
+        where bucket_id = 'product-images' and name = variant ->> 'path' and metadata is not null)));
+end
+$$;
+
+-- In messages of 100; young files may belong to a picture that is being made.
+create function private.note_stray_files(after text, last text) returns integer
 language plpgsql
 set search_path = ''
 as $$
 declare
   stray constant text[] := array(
     select name from storage.objects
-    where bucket_id = 'product-images' and updated_at < clock_timestamp() - interval '1 hour'
-      and not private.is_used(name));
+    where bucket_id = 'product-images' and name > after and (last is null or name <= last)
+      and updated_at < clock_timestamp() - interval '1 hour' and not private.is_used(name));
 begin
   insert into private.outbox (type, subject)
   select 'images.unused', jsonb_build_object('paths', jsonb_agg(path))
@@ -216,19 +272,19 @@ create function private.mend_images() returns jsonb
 language plpgsql
 set search_path = ''
 as $$
+declare
+  after text;
+  last text;
 begin
+  select coalesce(state ->> 'after', '') into after
+  from private.tasks where name = 'mend_images' for update;
+  last := private.last_name_of_batch(after);
+  update private.tasks
+  set state = case when last is not null then jsonb_build_object('after', last) end
+  where name = 'mend_images';
   return jsonb_build_object(
-    'noted', (
-      select count(*) filter (where private.note_object('product-uploads', name))
-      from (
-        select name from storage.objects where bucket_id = 'product-uploads'
-        union
-        select name from public.product_uploads
-      ) as known),
-    'remade', private.remake_images((
-      select coalesce(jsonb_agg(variant -> 'path'), '[]')
-      from public.product_images, jsonb_array_elements(variants) as variant)),
-    'unused', private.note_stray_files());
+    'noted', private.note_missed_uploads(after, last), 'remade', private.remake_lost_files(after, last),
+    'unused', private.note_stray_files(after, last), 'more', last is not null);
 end
 $$;
 comment on function private.mend_images() is

@@ -15,6 +15,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
+from functions.kit import readiness
 from functions.kit.app import Function, Receiver, Running, create_app
 from functions.kit.database import Database, DatabaseUnavailable
 from functions.kit.logs import JsonFormatter
@@ -175,8 +176,9 @@ async def test_a_start_is_a_wake_up_and_a_stop_finishes_the_batch(engine: Engine
 
 
 async def test_health_is_live_without_the_database_and_ready_only_with_it(
-    engine: Engine, client: Client
+    engine: Engine, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(readiness, "SHARED_SECONDS", 0)
     live = {"status": "ok", "name": "test", "version": version("orderbase-shop")}
     assert await ask(client, "GET", "/health") == (200, live)
     assert await ask(client, "GET", "/health/ready") == (200, {"status": "ready"})
@@ -185,6 +187,12 @@ async def test_health_is_live_without_the_database_and_ready_only_with_it(
         engine.faults = [fault]
         assert await ask(client, "GET", "/health/ready") == (503, "not_ready")
         assert await ask(client, "GET", "/health") == (200, live)
+
+
+async def test_all_who_ask_within_a_moment_share_an_answer(engine: Engine, client: Client) -> None:
+    asked = [ask(client, "GET", "/health/ready") for _ in range(20)]
+    assert await asyncio.gather(*asked) == [(200, {"status": "ready"})] * 20
+    assert engine.calls == [("finish_orders", {"results": []})]
 
 
 async def test_health_tells_the_release_that_was_deployed(engine: Engine) -> None:

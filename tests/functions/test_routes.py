@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from functions.kit import readiness
 from functions.kit.app import Function, Running, clients_of, create_app
 from functions.kit.database import Database, DatabaseUnavailable
 from functions.kit.heads import HeadAsGet
@@ -99,7 +100,10 @@ async def test_without_a_queue_nothing_wakes_it(client: Client) -> None:
         assert answer.status == 404
 
 
-async def test_it_is_ready_when_its_own_check_says_so(client: Client, clients: Clients) -> None:
+async def test_it_is_ready_when_its_own_check_says_so(
+    client: Client, clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readiness, "SHARED_SECONDS", 0)
     for is_well, status in ((True, 200), (False, 503), (True, 200)):
         clients.is_well = is_well
         async with client.get("/health/ready") as answer:

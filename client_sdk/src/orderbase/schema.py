@@ -914,6 +914,7 @@ class PublicWebhookEndpoints(BaseModel):
     description: str = Field(alias="description")
     disabled_reason: Optional[str] = Field(alias="disabled_reason")
     event_types: List[str] = Field(alias="event_types")
+    failed_attempts: int = Field(alias="failed_attempts")
     failing_since: Optional[datetime.datetime] = Field(alias="failing_since")
     failures: int = Field(alias="failures")
     id: uuid.UUID = Field(alias="id")
@@ -928,6 +929,7 @@ class PublicWebhookEndpointsInsert(TypedDict):
     description: NotRequired[Annotated[str, Field(alias="description")]]
     disabled_reason: NotRequired[Annotated[Optional[str], Field(alias="disabled_reason")]]
     event_types: Annotated[List[str], Field(alias="event_types")]
+    failed_attempts: NotRequired[Annotated[int, Field(alias="failed_attempts")]]
     failing_since: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="failing_since")]]
     failures: NotRequired[Annotated[int, Field(alias="failures")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
@@ -942,6 +944,7 @@ class PublicWebhookEndpointsUpdate(TypedDict):
     description: NotRequired[Annotated[str, Field(alias="description")]]
     disabled_reason: NotRequired[Annotated[Optional[str], Field(alias="disabled_reason")]]
     event_types: NotRequired[Annotated[List[str], Field(alias="event_types")]]
+    failed_attempts: NotRequired[Annotated[int, Field(alias="failed_attempts")]]
     failing_since: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="failing_since")]]
     failures: NotRequired[Annotated[int, Field(alias="failures")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
