@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Path, Request, Response
 
@@ -11,6 +12,7 @@ from functions.api.models import Fields
 from functions.api.problem_schema import problems
 from functions.api.routing import api_router
 from functions.api.visitors import HEADER, visitor_of
+from functions.kit.heads import is_head
 from functions.kit.problems import Problem
 
 router = api_router("experiments")
@@ -24,6 +26,8 @@ class Assignment(Fields):
 
     experiment: str
     arm: str
+    visitor_id: UUID | None
+    """What a visitor sends as `X-Visitor-Id` from now on; null for a user."""
 
 
 @router.get("/experiments/{name}", operation_id="getExperiment", responses=problems(404))
@@ -34,18 +38,23 @@ async def get_experiment(
     user: OptionalCaller,
     api: Clients,
 ) -> Assignment:
-    """The caller's arm, always the same one; asking counts as having seen it.
+    """The caller's arm, always the same one; a GET, but no HEAD, counts as having seen it.
 
-    A user is known by their token; a visitor by the header `X-Visitor-Id` (a UUID) or the cookie
-    `visitor`, which is set where there is neither.
+    A user is known by their token; a visitor by the header `X-Visitor-Id`, or else the cookie
+    `visitor`, which reaches us from our own origin only. Where there is neither, they get an id:
+    as `visitorId`, and as that cookie.
     """
-    if user:
-        identity = f"user:{user.id}"
-    else:
-        secure = api.settings.web_url.scheme == "https"
-        identity = f"visitor:{visitor_of(request, response, secure=secure)}"
+    secure = api.settings.web_url.scheme == "https"
+    visitor = None if user else visitor_of(request, response, secure=secure)
     response.headers.update(_CACHING)
-    rows = await api.database.call("expose", {"experiment": name, "identity": identity})
+    rows = await api.database.call(
+        "expose",
+        {
+            "experiment": name,
+            "identity": f"user:{user.id}" if user else f"visitor:{visitor}",
+            "records": not is_head(request),
+        },
+    )
     if not rows:
         raise Problem(
             HTTPStatus.NOT_FOUND,
@@ -53,4 +62,4 @@ async def get_experiment(
             "No such experiment is running.",
             headers=_CACHING,
         )
-    return Assignment.model_validate(rows[0])
+    return Assignment(visitor_id=visitor, **rows[0])

@@ -14,7 +14,8 @@ _CACHING = {
     "Cache-Control": "public, max-age=3600",
     "CDN-Cache-Control": "max-age=86400",
 }
-_MOST = 1000
+# The page and one row more must fit into what PostgREST answers at most (`max_rows`, 1000).
+_MOST = 500
 
 router = APIRouter(tags=["prices"], responses=problems(422, 429, 503))
 

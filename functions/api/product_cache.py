@@ -152,6 +152,18 @@ class ProductCache:
         except EntriesUnavailable:
             _LOG.warning("changed products are forgotten once the cache answers")
 
+    async def refresh(self) -> None:
+        """See the changes up to now, as whoever has just made one wants to; or else a little later.
+
+        Never fails: what has been edited is edited.
+        """
+        if not self._fresh:
+            return
+        try:
+            await self._has_checked(insists=True)
+        except EntriesUnavailable:
+            _LOG.warning("changed products are forgotten once the cache answers")
+
     async def close(self) -> None:
         """End what goes on in the background."""
         await self._flights.close()
@@ -183,12 +195,12 @@ class ProductCache:
         """Ask what has changed; unless somebody insists, only if nobody has just done it."""
         look = await self._entries.look("")
         if any(insisting) or not look.is_checked or look.state is None:
-            begun = time.monotonic()
+            begun = self._clock()
             [row] = await self._database.call(
                 "product_changes", {"position": position_of(look.state)}
             )
             changes = Changes(row["position"], row["product_ids"], row["all"])
-            seconds = self._check_seconds - (time.monotonic() - begun)
+            seconds = self._check_seconds - max(0.0, self._clock() - begun)
             await self._entries.apply(changes, look.state, seconds)
         return [None] * len(insisting)
 

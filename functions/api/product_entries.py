@@ -4,14 +4,20 @@ The state is one text, which changes whenever anything changes in the catalogue:
 from the database keeps it only if the state is still what it was before.
 """
 
+import json
 import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 from functions.kit.database import Row
+
+_MOST_BYTES = 64 * 1024 * 1024
+_BYTES_PER_CHARACTER = 8
+"""Of the product as JSON: for its objects, and for the few bodies that are rendered of it."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,11 @@ class Entry:
     """Seconds since 1970."""
     rendered: dict[str | None, tuple[bytes, str]] = field(default_factory=dict, compare=False)
     """Bodies and their tags by market, for who answers them more than once."""
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes that it takes, roughly."""
+        return _BYTES_PER_CHARACTER * len(json.dumps(self.product))
 
 
 @dataclass(frozen=True)
@@ -88,35 +99,48 @@ def next_state(state: str | None, changes: Changes) -> str:
 class OwnEntries:
     """Those of this process: when they are too many, those unused for longest are forgotten."""
 
-    def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock` tells seconds."""
+    def __init__(
+        self, most: int, most_bytes: int = _MOST_BYTES, clock: Callable[[], float] = time.time
+    ) -> None:
+        """`clock` tells seconds since 1970, and goes on while the process is frozen."""
         self._most = most
+        self._most_bytes = most_bytes
         self._clock = clock
         self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._bytes = 0
         self._state: str | None = None
-        self._checked_until = float("-inf")
+        self._checked_at = 0.0
+        self._checked_seconds = 0.0
 
     async def look(self, product_id: str) -> Look:
         """See `Entries`."""
         entry = self._entries.get(product_id)
         if entry:
             self._entries.move_to_end(product_id)
-        return Look(self._state, self._clock() < self._checked_until, entry)
+        # A clock that was set back does not make a check last longer.
+        is_checked = 0 <= self._clock() - self._checked_at < self._checked_seconds
+        return Look(self._state, is_checked, entry)
 
     async def keep(self, product_id: str, entry: Entry, state: str) -> None:
         """See `Entries`."""
         if state != self._state:
             return
+        self._forget(product_id)
         self._entries[product_id] = entry
-        self._entries.move_to_end(product_id)
-        if len(self._entries) > self._most:
-            self._entries.popitem(last=False)
+        self._bytes += entry.size
+        while len(self._entries) > self._most or self._bytes > self._most_bytes:
+            self._forget(next(iter(self._entries)))
 
     async def apply(self, changes: Changes, state: str | None, seconds: float) -> None:
         """See `Entries`."""
         if state is None or changes.all_products:
             self._entries.clear()
+            self._bytes = 0
         for product_id in changes.product_ids:
-            self._entries.pop(product_id, None)
+            self._forget(product_id)
         self._state = next_state(state, changes)
-        self._checked_until = self._clock() + seconds
+        self._checked_at, self._checked_seconds = self._clock(), seconds
+
+    def _forget(self, product_id: str) -> None:
+        if entry := self._entries.pop(product_id, None):
+            self._bytes -= entry.size

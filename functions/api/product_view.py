@@ -7,6 +7,8 @@ from functions.api.models import Fields
 from functions.api.product_cache import Found
 from functions.api.product_entries import Entry
 
+_MOST_RENDERED = 4
+
 
 class Variant(Fields):
     """One file of a picture: pixels, `webp` or `jpeg`, and its place in the bucket."""
@@ -49,14 +51,17 @@ class Product(Fields):
 
 
 def render(entry: Entry, country: str | None) -> tuple[bytes, str]:
-    """The body and its entity tag, made once for each market."""
+    """The body and its entity tag, kept for the few markets that were last made."""
     market = country if country in entry.product["prices"] else None
     known = entry.rendered.get(market)
     if known is None:
         own = entry.product["prices"][market] if market else {}
         product = Product.model_validate(entry.product | own | {"country": market})
         body = product.model_dump_json(by_alias=True).encode()
-        known = entry.rendered[market] = (body, _tag(product.version, body))
+        known = (body, _tag(product.version, body))
+        while len(entry.rendered) >= _MOST_RENDERED:
+            del entry.rendered[next(iter(entry.rendered))]
+        entry.rendered[market] = known
     return known
 
 

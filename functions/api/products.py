@@ -1,12 +1,14 @@
 """/products: the catalogue, for everybody to look at and for staff to edit."""
 
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Response
+from fastapi import Depends, Query, Response
 
 from functions.api.callers import AsAnyone, AsCaller, StaffCaller
+from functions.api.clients import Clients
 from functions.api.etags import Versions, etag
 from functions.api.idempotency import Once
 from functions.api.ids import ProductId
@@ -19,6 +21,23 @@ from functions.api.routing import api_router
 from functions.kit.database import Row
 
 router = api_router("products")
+
+
+@dataclass(frozen=True)
+class _Edit:
+    """Answers whoever has edited a product."""
+
+    response: Response
+    api: Clients
+
+    async def tell(self, product: CatalogueProduct) -> CatalogueProduct:
+        """What is there now, which they will also find when they look."""
+        await self.api.products.refresh()
+        self.response.headers["ETag"] = etag(product.version)
+        return product
+
+
+Edit = Annotated[_Edit, Depends()]
 
 
 @router.get("/products", operation_id="listProducts", responses=problems(400))
@@ -50,7 +69,7 @@ async def list_products(
     responses=problems(400, 403, 409, 413, 415),
 )
 async def create_product(
-    _staff: StaffCaller, rest: AsCaller, wanted: NewProduct, once: Once, response: Response
+    _staff: StaffCaller, rest: AsCaller, wanted: NewProduct, once: Once, edit: Edit
 ) -> CatalogueProduct:
     """Staff: put a product into the catalogue."""
 
@@ -59,8 +78,8 @@ async def create_product(
         return CatalogueProduct.model_validate(made)
 
     product = await once(CatalogueProduct, create)
-    response.headers["Location"] = f"/products/{product.id}"
-    return _tagged(response, product)
+    edit.response.headers["Location"] = f"/products/{product.id}"
+    return await edit.tell(product)
 
 
 @router.patch(
@@ -75,10 +94,10 @@ async def update_product(
     versions: Versions,
     changes: ProductChanges,
     once: Once,
-    response: Response,
+    edit: Edit,
 ) -> CatalogueProduct:
     """Staff: change a product. Orders keep the price that they were placed at."""
-    return await _change(rest, product_id, versions, changes.given(), once, response)
+    return await _change(rest, product_id, versions, changes.given(), once, edit)
 
 
 @router.delete(
@@ -92,10 +111,10 @@ async def deactivate_product(
     product_id: ProductId,
     versions: Versions,
     once: Once,
-    response: Response,
+    edit: Edit,
 ) -> CatalogueProduct:
     """Staff: take a product off sale. It stays there for the orders that have it."""
-    return await _change(rest, product_id, versions, {"active": False}, once, response)
+    return await _change(rest, product_id, versions, {"active": False}, once, edit)
 
 
 async def _change(
@@ -104,19 +123,14 @@ async def _change(
     versions: list[str] | None,
     changes: Row,
     once: Once,
-    response: Response,
+    edit: Edit,
 ) -> CatalogueProduct:
     arguments = {"product_id": str(product_id), "changes": changes, "versions": versions}
 
     async def change() -> CatalogueProduct:
         return CatalogueProduct.model_validate(await rest.call("update_product", arguments))
 
-    return _tagged(response, await once(CatalogueProduct, change))
-
-
-def _tagged(response: Response, product: CatalogueProduct) -> CatalogueProduct:
-    response.headers["ETag"] = etag(product.version)
-    return product
+    return await edit.tell(await once(CatalogueProduct, change))
 
 
 def _after(place: Place) -> str:

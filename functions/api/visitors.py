@@ -1,4 +1,4 @@
-"""Whom an experiment sees: a user, or a visitor who keeps an id of their own."""
+"""Whom an experiment sees who is not signed in: a visitor, who keeps an id of their own."""
 
 from uuid import UUID, uuid4
 

@@ -1,6 +1,14 @@
 """HEAD wherever there is GET: the same headers, and nothing else."""
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_IS_HEAD = "orderbase.is_head"
+
+
+def is_head(request: Request) -> bool:
+    """Whether it was a HEAD, for routes whose GET does more than answer."""
+    return _IS_HEAD in request.scope
 
 
 class HeadAsGet:
@@ -19,7 +27,7 @@ class HeadAsGet:
                 message = {**message, "body": b""}
             await send(message)
 
-        inner: Scope = {**scope, "method": "GET"}
+        inner: Scope = {**scope, "method": "GET", _IS_HEAD: True}
         try:
             await self._app(inner, receive, send_head)
         finally:

@@ -113,7 +113,7 @@ as $$
   select sha256(convert_to(experiment.salt || ':' || experiment.name || ':' || identity, 'UTF8'))
 $$;
 
-create function private.expose(wanted text, identity text) returns text
+create function private.expose(wanted text, identity text, records boolean default true) returns text
 language plpgsql
 set search_path = ''
 as $$
@@ -134,8 +134,8 @@ begin
   select private.experiment_arm(who, array_agg(arm.name), array_agg(arm.weight)) into seen
   from public.experiment_arms as arm
   where arm.experiment = wanted;
-  if seen is null then
-    return null;
+  if seen is null or not records then
+    return seen;
   end if;
   -- Of two calls at once, the one that waits here sees what the other has recorded.
   insert into public.experiment_exposures (experiment, subject, arm) values (wanted, who, seen)
@@ -145,22 +145,23 @@ begin
   return seen;
 end
 $$;
-comment on function private.expose(text, text) is
+comment on function private.expose(text, text, boolean) is
 'The arm that somebody sees, recorded at the first time; null if no such experiment runs.
-identity: user:<id> or visitor:<id>.';
+identity: user:<id> or visitor:<id>. records: false only tells which arm it would be.';
 
-create function engine.expose(experiment text, identity text) returns setof jsonb
+create function engine.expose(experiment text, identity text, records boolean default true)
+returns setof jsonb
 language sql
 security definer
 set search_path = ''
 as $$
   select jsonb_build_object('experiment', experiment, 'arm', arm)
-  from private.expose(experiment, identity) as arm
+  from private.expose(experiment, identity, records) as arm
   where arm is not null
 $$;
-comment on function engine.expose(text, text) is
+comment on function engine.expose(text, text, boolean) is
 'The arm of a running experiment that somebody sees, recorded at the first time: {experiment, arm}. No row:
-no such experiment runs. identity: user:<id> or visitor:<id>.';
+no such experiment runs. identity: user:<id> or visitor:<id>. records: false only tells the arm.';
 
 -- The survival function: Q(k + 2) = Q(k) + (x/2)^(k/2) e^(-x/2) / gamma(k/2 + 1), from Q(1) or Q(2).
 create function private.chi_square_p(statistic double precision, degrees integer)
@@ -225,7 +226,8 @@ declare
   p double precision;
   skewed integer := 0;
 begin
-  for experiment in select name from public.experiments where active
+  for experiment in
+    select name from public.experiments where active and (ended_at > now()) is not false
   loop
     p := private.sample_ratio_p(experiment);
     if p < 0.001 then
@@ -235,12 +237,17 @@ begin
       perform private.clear_alarm('sample_ratio', experiment);
     end if;
   end loop;
+  perform private.clear_alarm(alarm.kind, alarm.subject)
+  from public.alarms as alarm
+  where alarm.kind = 'sample_ratio' and alarm.cleared_at is null and not exists (
+    select from public.experiments as running
+    where running.name = alarm.subject and running.active and (running.ended_at > now()) is not false);
   return jsonb_build_object('skewed', skewed);
 end
 $$;
 comment on function private.sample_ratio_check() is
 'Raises an alarm for each experiment whose arms are seen too unequally to be chance (p < 0.001): something
-loses subjects of an arm, and its results mean nothing.';
+loses subjects of an arm, and its results mean nothing. Clears those of experiments that have ended.';
 insert into private.tasks (job, name, position) values ('hourly', 'sample_ratio_check', 50);
 
 create function private.experiment_results(wanted text)
@@ -295,6 +302,6 @@ comment on function public.experiment_results(text) is
 shop by currency (minor units). sample_ratio_p: below 0.001 the arms were seen too unequally, and the rest
 means nothing; null: too few yet. Refusals: staff_only, experiment_not_found.';
 
-grant execute on function engine.expose(text, text) to service_role;
+grant execute on function engine.expose(text, text, boolean) to service_role;
 grant execute on function private.experiment_results(text), public.experiment_results(text)
 to authenticated, service_role;

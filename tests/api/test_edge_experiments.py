@@ -75,6 +75,38 @@ async def test_a_visitor_without_an_id_gets_one_to_keep(
     assert exposures(stack, experiment) == 1
 
 
+async def test_a_shop_on_another_origin_keeps_the_id_that_the_answer_tells(
+    stack: Stack, experiment: str
+) -> None:
+    """No cookie reaches us from there."""
+    known: dict[str, str] = {}
+    seen = set()
+    async with edge(stack) as client:
+        client.cookie_jar.clear()
+        for _ in range(3):
+            sent = known | {"Origin": str(stack.settings.web_url)}
+            async with client.get(f"/experiments/{experiment}", headers=sent) as answer:
+                body = await answer.json()
+            client.cookie_jar.clear()
+            seen.add((body["arm"], body["visitorId"]))
+            known = {"X-Visitor-Id": body["visitorId"]}
+    assert len(seen) == 1
+    assert exposures(stack, experiment) == 1
+
+
+async def test_a_head_is_no_exposure(
+    stack: Stack, client: aiohttp.ClientSession, experiment: str
+) -> None:
+    visitor = {"X-Visitor-Id": str(uuid.uuid4())}
+    for name, status in ((experiment, 200), ("no_such_experiment", 404)):
+        async with client.head(f"/experiments/{name}", headers=visitor) as answer:
+            assert answer.status == status
+            assert answer.headers["Cache-Control"] == "private, no-store"
+    assert exposures(stack, experiment) == 0
+    await arm_of(client, experiment, visitor)
+    assert exposures(stack, experiment) == 1
+
+
 async def test_the_cookie_travels_by_tls_alone_where_the_shop_does(
     stack: Stack, experiment: str
 ) -> None:
@@ -97,6 +129,7 @@ async def test_a_user_is_known_by_their_token_wherever_they_come_from(
     assert exposures(stack, experiment) == 1
     async with client.get(f"/experiments/{experiment}", headers=token) as answer:
         assert "Set-Cookie" not in answer.headers
+        assert (await answer.json())["visitorId"] is None
 
 
 async def test_a_token_that_proves_nobody_is_no_visitor(

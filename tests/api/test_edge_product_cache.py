@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from functions.api.product_cache import STALE_SECONDS, Cached, Found, ProductCache
 from functions.api.product_entries import Entries, OwnEntries
+from functions.api.product_view import render
 from functions.api.shared_entries import SharedEntries
 from functions.kit.database import DatabaseUnavailable
 from functions.kit.webhooks import Webhook, WebhookRefused
@@ -24,6 +25,7 @@ from tests.waiting import until
 
 FRESH = 300.0
 FOREVER = 3600.0
+PATIENCE = 60.0
 SECRET = SecretStr(WEBHOOK_SECRET)
 HIT, MISS, STALE = Cached.HIT, Cached.MISS, Cached.STALE
 
@@ -61,9 +63,17 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Redi
 
 @pytest.fixture
 async def redis(server: RedisServer) -> AsyncIterator[Redis]:
-    async with Redis.from_url(server.url, socket_timeout=1, socket_connect_timeout=1) as client:
+    async with Redis.from_url(
+        server.url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE
+    ) as client:
         await client.flushall()
         yield client
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no outage."""
+    monkeypatch.setattr("functions.api.product_cache._PATIENCE_SECONDS", PATIENCE)
 
 
 @pytest.fixture(params=["own", "shared"])
@@ -128,7 +138,7 @@ async def test_a_hundred_misses_at_once_are_one_read(world: World) -> None:
         if waiting == 100:
             gate.set()
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         found = await asyncio.gather(*(cache.find(product, admit=admit) for _ in range(100)))
     assert {told(one) for one in found} == {(MISS, 1)}
     assert (world.reads(), world.checks()) == (1, 1)
@@ -301,6 +311,33 @@ async def test_what_is_unused_for_longest_makes_room() -> None:
     assert found == [HIT, HIT, MISS]
 
 
+async def test_what_takes_too_much_memory_makes_room() -> None:
+    catalogue = Catalogue()
+    first, second, third = (catalogue.add() for _ in range(3))
+    one = (await World(catalogue, lambda: OwnEntries(1)).cache().find(first)).entry
+    assert one
+    cache = World(catalogue, lambda: OwnEntries(100, most_bytes=one.size * 5 // 2)).cache()
+    for product in (first, second, first, third):
+        await cache.find(product)
+    found = [(await cache.find(product)).cached for product in (first, third, second)]
+    assert found == [HIT, HIT, MISS]
+    for price in range(2, 10):
+        catalogue.edit(second, price)
+        assert told(await cache.find(second, insists=True)) == (MISS, price)
+    assert (await cache.find(third)).cached is HIT, "what was forgotten takes nothing"
+
+
+async def test_bodies_are_kept_of_few_markets() -> None:
+    world = World(Catalogue(), lambda: OwnEntries(1))
+    entry = (await world.cache().find(world.catalogue.add())).entry
+    assert entry
+    markets = [first + second for first in "ABC" for second in "ABC"]
+    entry.product["prices"].update({market: {"price": 5} for market in markets})
+    bodies = {market: render(entry, market) for market in markets}
+    assert list(entry.rendered) == markets[-4:]
+    assert {market: render(entry, market) for market in markets} == bodies
+
+
 async def test_time_between_questions_is_that_of_the_setting() -> None:
     now = 0.0
     world = World(Catalogue(), lambda: OwnEntries(2, clock=lambda: now))
@@ -311,6 +348,31 @@ async def test_time_between_questions_is_that_of_the_setting() -> None:
     assert told(await cache.find(product)) == (HIT, 1)
     now = 1.1
     assert told(await cache.find(product)) == (MISS, 2)
+
+
+async def test_a_clock_that_is_set_back_hides_no_edit() -> None:
+    now = 1000.0
+    world = World(Catalogue(), lambda: OwnEntries(2, clock=lambda: now))
+    cache, product = world.cache(check_seconds=1), world.catalogue.add(price=1)
+    await cache.find(product)
+    world.catalogue.edit(product, price=2)
+    now = 900.0
+    assert told(await cache.find(product)) == (MISS, 2)
+
+
+def test_time_while_the_process_is_frozen_counts() -> None:
+    """A monotonic clock may stand still meanwhile."""
+    assert OwnEntries(2)._clock is time.time
+
+
+async def test_an_editor_sees_their_edit_and_no_outage(world: World) -> None:
+    cache, product = world.cache(FOREVER), world.catalogue.add(price=1)
+    await cache.find(product)
+    world.catalogue.edit(product, price=2)
+    await cache.refresh()
+    assert told(await cache.find(product)) == (MISS, 2)
+    world.catalogue.is_down = True
+    await cache.refresh()
 
 
 async def test_processes_share_what_they_read_and_what_they_forget(shared: World) -> None:

@@ -297,6 +297,24 @@ async def test_staff_name_the_version_that_they_saw_by_its_tag(
     assert (await get(strict, product))[1]["price"] == 2
 
 
+async def test_an_editor_reads_their_own_edit_at_once(
+    forgetful: aiohttp.ClientSession, staff: Person
+) -> None:
+    """Whether or not a hint of the database has come."""
+    wanted = {"slug": f"own-{uuid.uuid4()}", "name": "Own", "price": 1, "currency": "EUR"}
+    sent = token_of(staff)
+    async with forgetful.post("/products", json=wanted, headers=sent) as answer:
+        assert answer.status == 201, await answer.text()
+        product, url = (await answer.json())["id"], answer.headers["Location"]
+    assert (await get(forgetful, product))[1]["price"] == 1
+    async with forgetful.patch(url, json={"price": 2}, headers=sent | {"If-Match": "*"}) as answer:
+        assert answer.status == 200, await answer.text()
+    assert (await get(forgetful, product))[1]["price"] == 2
+    async with forgetful.delete(url, headers=sent | {"If-Match": "*"}) as answer:
+        assert answer.status == 200, await answer.text()
+    assert (await get(forgetful, product))[1]["code"] == "product_not_found"
+
+
 async def test_the_fast_lane_answers_as_the_route_does(
     stack: Stack, forgetful: aiohttp.ClientSession, new_product: Callable[..., str]
 ) -> None:

@@ -170,11 +170,11 @@ async def test_what_may_pass_leaves_the_key_free(stack: Stack, staff: Person) ->
 
 
 @pytest.mark.parametrize("status", [401, 429, 503])
-async def test_what_may_pass_is_not_kept(stack: Stack, shopper: Person, status: int) -> None:
+async def test_what_may_pass_is_not_kept(stack: Stack, new_person: NewPerson, status: int) -> None:
     said = {"code": f"PT{status}", "details": "so_it_is", "message": "So it is.", "hint": ""}
     headers = new_key()
     async with behind_gateway(stack) as (gateway, client):
-        person = Person(client, shopper.token)
+        person = Person(client, (await new_person()).token)
         gateway.faults["/rest/v1/profiles"] = (status, json.dumps(said))
         refused = await person.patch("/me", {"displayName": "a"}, headers=headers)
         assert refused.refusal == (status, "so_it_is")

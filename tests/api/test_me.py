@@ -6,7 +6,8 @@ from tests.api.calling import Json, Person
 from tests.api.conftest import NewPerson
 
 
-async def test_i_am_who_i_signed_in_as(shopper: Person, staff: Person) -> None:
+async def test_i_am_who_i_signed_in_as(new_person: NewPerson, staff: Person) -> None:
+    shopper = await new_person()
     me = (await shopper.get("/me")).body
     assert (me["id"], me["email"]) == (str(shopper.id), shopper.email)
     assert (me["isGuest"], me["isStaff"], me["displayName"]) == (False, False, "")

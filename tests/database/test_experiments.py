@@ -9,6 +9,7 @@ import pytest
 
 from tests.database.conftest import Caller, RefusedError, Row
 from tests.database.line import Line, lines
+from tests.database.locks import wait_for_a_lock
 
 # Chi-square that chance exceeds once in a thousand times, by degrees of freedom (from tables).
 CRITICAL = {1: 10.828, 2: 13.816, 3: 16.266, 4: 18.467, 9: 27.877, 10: 29.588}
@@ -118,6 +119,20 @@ def test_an_exposure_is_recorded_once_when_many_ask_at_once(
     assert len(exposures(line, experiment)) == 1
 
 
+def test_of_two_who_ask_at_once_the_later_one_sees_what_the_first_has_recorded(
+    line: Line, experiment: str, engine: Caller
+) -> None:
+    who = visitor()
+    expose = "select engine.expose(%s, %s) as shown"
+    with ThreadPoolExecutor(1) as pool:
+        with engine.connection() as first:
+            shown = first.execute(expose, (experiment, who)).fetchall()
+            later = pool.submit(engine.query, expose, experiment, who)
+            wait_for_a_lock(line.owner)
+        assert later.result(10) == shown
+    assert len(exposures(line, experiment)) == 1
+
+
 def test_whoever_has_seen_an_arm_keeps_it_when_weights_change(line: Line, experiment: str) -> None:
     everybody = [visitor() for _ in range(40)]
     before = [arm_of(line, experiment, who) for who in everybody]
@@ -189,6 +204,18 @@ def test_arms_that_are_seen_too_unequally_raise_an_alarm(line: Line, experiment:
     assert skewed(line) == [experiment], "once"
     see(line, experiment, "new", 280)
     assert skewed(line) == []
+
+
+@pytest.mark.parametrize(
+    "ending",
+    ["active = false", "started_at = now() - interval '1 hour', ended_at = clock_timestamp()"],
+)
+def test_the_alarm_of_an_experiment_ends_with_it(line: Line, experiment: str, ending: str) -> None:
+    see(line, experiment, "old", 2000)
+    assert skewed(line) == [experiment]
+    line.rows(f"update public.experiments set {ending} where name = %s", experiment)
+    for _ in range(2):
+        assert skewed(line) == [], "and it does not come back"
 
 
 def test_arms_that_are_seen_as_their_weights_say_raise_none(line: Line) -> None:

@@ -2,6 +2,7 @@
 
 from tests.mutants.api import API
 from tests.mutants.database import DATABASE
+from tests.mutants.edge import EDGE
 from tests.mutants.functions import FUNCTIONS
 from tests.mutants.images import IMAGES
 from tests.mutants.read_models import READ_MODELS
@@ -9,4 +10,4 @@ from tests.mutants.schedules import SCHEDULES
 from tests.mutants.sdk import SDK
 from tests.mutants.webhooks import WEBHOOKS
 
-MUTANTS = (*DATABASE, *FUNCTIONS, *READ_MODELS, *SCHEDULES, *WEBHOOKS, *IMAGES, *SDK, *API)
+MUTANTS = (*DATABASE, *FUNCTIONS, *READ_MODELS, *SCHEDULES, *WEBHOOKS, *IMAGES, *SDK, *API, *EDGE)
