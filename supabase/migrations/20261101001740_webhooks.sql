@@ -268,15 +268,18 @@ create function private.image_webhook_payload(message jsonb) returns jsonb
 language plpgsql stable
 set search_path = ''
 as $$
+declare
+  wanted constant uuid := message ->> 'image_id';
+  processed_at constant timestamptz := message ->> 'at';
 begin
   return (
     select jsonb_build_object(
-      'type', 'image.processed', 'timestamp', private.rfc3339((message ->> 'at')::timestamptz),
+      'type', 'image.processed', 'timestamp', private.rfc3339(processed_at),
       'data', jsonb_build_object('image', jsonb_build_object(
         'id', image.id, 'product_id', image.product_id, 'path', image.path, 'width', image.width,
         'height', image.height, 'colour', image.colour, 'variants', image.variants)))
     from public.product_images as image
-    where image.id = (message ->> 'image_id')::uuid);
+    where image.id = wanted);
 end
 $$;
 comment on function private.image_webhook_payload(jsonb) is
