@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn
 
@@ -144,6 +144,15 @@ def test_closing_ends_what_still_waits() -> None:
             call.result(SECONDS)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """As at a terminal: what a shell starts in the background ignores interrupts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("threaded", [False, True])
 def test_an_interrupted_call_is_cancelled_and_the_next_one_works(threaded: bool) -> None:
     cancelled = threading.Event()
