@@ -11,10 +11,10 @@ import aiohttp
 from yarl import URL
 
 from functions.images.picture import Refused
+from functions.kit.http import key_headers
 from functions.kit.settings import Settings
 
 _TIMEOUT = aiohttp.ClientTimeout(total=60, connect=5)
-_OPAQUE_KEY = "sb_"
 
 
 class StorageTrouble(Exception):  # noqa: N818 - says what happened
@@ -37,7 +37,8 @@ class Storage:
             timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
         )
         self._url = f"{str(settings.supabase_url).rstrip('/')}/storage/v1/object"
-        self._headers = _headers(settings.supabase_secret_key.get_secret_value())
+        key = settings.supabase_secret_key.get_secret_value()
+        self._headers = key_headers(key) | {"Accept-Encoding": "identity"}
 
     async def close(self) -> None:
         """Hang up."""
@@ -106,13 +107,6 @@ class Storage:
             raise StorageUnreachable("Storage cannot be reached") from error
         except (aiohttp.ClientError, TimeoutError) as error:
             raise StorageUnavailable(f"{type(error).__name__} from Storage") from error
-
-
-def _headers(key: str) -> dict[str, str]:
-    headers = {"apikey": key, "Accept-Encoding": "identity"}
-    if not key.startswith(_OPAQUE_KEY):
-        headers["Authorization"] = f"Bearer {key}"
-    return headers
 
 
 async def _check(response: aiohttp.ClientResponse) -> None:

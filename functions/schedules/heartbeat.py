@@ -10,7 +10,7 @@ _LOG = logging.getLogger(__name__)
 
 async def beat(url: str) -> None:
     """Ask the address, once. That nobody answers is logged, without the address: it is a secret."""
-    aiohttp = await to_thread(import_module, "aiohttp")  # see functions/kit/database.py
+    aiohttp = await to_thread(import_module, "aiohttp")  # see functions/kit/http.py
     timeout = aiohttp.ClientTimeout(_SECONDS)
     try:
         async with (
