@@ -1,31 +1,23 @@
 """Orders: place, read, cancel, and watch them live."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar, Unpack
+from typing import Unpack
 from uuid import UUID
 
 from orderbase import _orders
-from orderbase._auth import AsyncAuth
-from orderbase._call import Call
 from orderbase._reader import Reader
-from orderbase._send import Sender
+from orderbase._resource import Resource
 from orderbase._wanted import WatchOptions
 from orderbase._watch import AsyncSubscription, AsyncWatch
 from orderbase.models import Address, FeedEvent, Order, OrderDetails, OrderEvent, Snapshot
 from orderbase.money import Money
 
-T = TypeVar("T")
 
-
-class AsyncOrders:
+class AsyncOrders(Resource):
     """The orders of whoever is signed in.
 
     Every method raises AuthError when nobody is.
     """
-
-    def __init__(self, sender: Sender, auth: AsyncAuth) -> None:
-        self._sender = sender
-        self._auth = auth
 
     async def place(
         self,
@@ -156,6 +148,3 @@ class AsyncOrders:
         reader = Reader(self._sender, self._auth, options)
         await reader.start()
         return AsyncSubscription(reader, callback)
-
-    async def _call(self, call: Call[T]) -> T:
-        return await self._sender.send(call, self._auth)

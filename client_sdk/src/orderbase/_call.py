@@ -1,8 +1,8 @@
 """A call: what to send, and how to read the answer. No network here."""
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 from urllib.parse import quote, urlencode
 from uuid import UUID
@@ -15,6 +15,9 @@ from orderbase._http import Request, Response
 T = TypeVar("T")
 M = TypeVar("M")
 
+Body = Mapping[str, JsonValue] | Sequence[JsonValue] | bytes | None
+"""JSON, or bytes as they are, whose `content-type` is among the call's headers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
@@ -24,19 +27,21 @@ class Call(Generic[T]):
     reads, or its effect has a key.
     """
 
-    method: Literal["GET", "POST", "PUT"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
     parse: Callable[[bytes], T]
-    body: Mapping[str, JsonValue] | None = None
+    body: Body = None
     repeatable: bool = True
     idempotency_key: UUID | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def request(self, url: str, headers: Mapping[str, str]) -> Request:
         """The request to send to the project at `url`."""
-        if self.body is None:
-            return Request(self.method, url + self.path, headers)
+        headers = {**headers, **self.headers}
+        if self.body is None or isinstance(self.body, bytes):
+            return Request(self.method, url + self.path, headers, self.body)
         content = json.dumps(self.body).encode()
-        headers = {**headers, "content-type": "application/json"}
+        headers["content-type"] = "application/json"
         return Request(self.method, url + self.path, headers, content)
 
     def read(self, response: Response) -> T:
@@ -66,10 +71,12 @@ def rpc(
     parse: Callable[[bytes], T],
     arguments: Mapping[str, JsonValue],
     idempotency_key: UUID | None = None,
+    *,
+    repeatable: bool = True,
 ) -> Call[T]:
     """Call a function of the database."""
     path = f"/rest/v1/rpc/{verb}"
-    return Call("POST", path, parse, arguments, idempotency_key=idempotency_key)
+    return Call("POST", path, parse, arguments, repeatable, idempotency_key)
 
 
 def one(rows: TypeAdapter[list[M]], code: str, message: str) -> Callable[[bytes], M]:

@@ -5,7 +5,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from orderbase._call import Call, one, select
-from orderbase._send import Identity, Sender
+from orderbase._resource import Resource
 from orderbase.models import DEFERRED, Product
 
 _PRODUCTS = TypeAdapter(list[Product], config=DEFERRED)
@@ -40,12 +40,8 @@ def is_uuid(value: UUID | str) -> bool:
     return True
 
 
-class AsyncProducts:
+class AsyncProducts(Resource):
     """What the shop sells. No sign-in is needed."""
-
-    def __init__(self, sender: Sender, caller: Identity) -> None:
-        self._sender = sender
-        self._caller = caller
 
     async def list(
         self, *, search: str | None = None, limit: int = 100, offset: int = 0
@@ -58,7 +54,7 @@ class AsyncProducts:
             limit: at most this many, up to 1000.
             offset: leave out this many first.
         """
-        return await self._sender.send(list_products(search, limit, offset), self._caller)
+        return await self._call(list_products(search, limit, offset))
 
     async def get(self, product: UUID | str) -> Product:
         """One product, by its id or slug.
@@ -66,4 +62,4 @@ class AsyncProducts:
         Raises:
             NotFound: there is none, or it is not on sale.
         """
-        return await self._sender.send(get_product(product), self._caller)
+        return await self._call(get_product(product))

@@ -1,16 +1,14 @@
-"""What a shop is made of: frozen values, read from the database's rows.
-
-Amounts are whole minor units beside their `currency`, as in the rows, which are read without any
-Python in between; the properties make Money of them.
-"""
+"""Orders, their items, and their events."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Self, TypeAlias
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, model_validator
 
+from orderbase.models.base import Model
+from orderbase.models.people import Address
 from orderbase.money import Money
 
 # As in the database's type; a test compares them. Importing the schema's types takes long.
@@ -28,61 +26,6 @@ OrderStatus: TypeAlias = Literal[
 ]
 
 
-DEFERRED = ConfigDict(defer_build=True)
-"""Validators are built when they are first used: that takes as long as all other imports."""
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, serialize_by_alias=True, defer_build=True)
-
-
-class User(_Model):
-    """Someone who is signed in.
-
-    `is_guest` is true until `become_account`; `email` is None for guests.
-    """
-
-    id: UUID
-    email: str | None
-    is_guest: bool
-    is_staff: bool
-
-
-class Inventory(_Model):
-    """How many of a product the shop has, and how many of those are promised to orders."""
-
-    on_hand: int
-    reserved: int
-
-
-class Product(_Model):
-    """Something the shop sells.
-
-    `price` is for a delivery without a market price of its own; `place` prices by the country of
-    the address.
-    """
-
-    id: UUID
-    slug: str
-    name: str
-    description: str
-    price_amount: int = Field(alias="price")
-    currency: str
-    inventory: Inventory
-    created_at: datetime
-    updated_at: datetime
-
-    @property
-    def price(self) -> Money:
-        """What one costs."""
-        return Money(self.price_amount, self.currency)
-
-    @property
-    def available(self) -> int:
-        """How many can be ordered now."""
-        return self.inventory.on_hand - self.inventory.reserved
-
-
 @dataclass(frozen=True, slots=True)
 class Item:
     """A line of a basket: 1 to 1000 of one product."""
@@ -91,19 +34,7 @@ class Item:
     quantity: int = 1
 
 
-class Address(_Model):
-    """Where an order goes. `country` is an ISO 3166-1 code of two capital letters."""
-
-    name: str
-    line1: str
-    line2: str | None = None
-    city: str
-    postal_code: str
-    region: str | None = None
-    country: str
-
-
-class CatalogueEntry(_Model):
+class CatalogueEntry(Model):
     """An ordered product as it is sold today, which may differ from what was ordered."""
 
     slug: str
@@ -117,7 +48,7 @@ class CatalogueEntry(_Model):
         return Money(self.price_amount, self.currency)
 
 
-class OrderItem(_Model):
+class OrderItem(Model):
     """A line of an order, with name and price as they were when it was placed.
 
     `product` is None when it is no longer on sale.
@@ -141,7 +72,7 @@ class OrderItem(_Model):
         return self.unit_price * self.quantity
 
 
-class Order(_Model):
+class Order(Model):
     """An order. `number` is for people; `version` rises by one with each event.
 
     `failure_code` and `failure_message` say why it stopped, where it did. `ending` is set while it
@@ -184,7 +115,7 @@ class OrderDetails(Order):
         return self
 
 
-class OrderEvent(_Model):
+class OrderEvent(Model):
     """Something that happened to an order, such as "order.paid"; `status` is the one it led to."""
 
     order_id: UUID

@@ -1,0 +1,37 @@
+"""What a shop is made of: frozen values, read from the database's rows.
+
+Amounts are whole minor units beside their `currency`, as in the rows, which are read without any
+Python in between; the properties make Money of them.
+"""
+
+from orderbase.models.base import DEFERRED
+from orderbase.models.catalogue import Inventory, Product
+from orderbase.models.orders import (
+    CatalogueEntry,
+    FeedEvent,
+    Item,
+    Order,
+    OrderDetails,
+    OrderEvent,
+    OrderItem,
+    OrderStatus,
+    Snapshot,
+)
+from orderbase.models.people import Address, User
+
+__all__ = [
+    "DEFERRED",
+    "Address",
+    "CatalogueEntry",
+    "FeedEvent",
+    "Inventory",
+    "Item",
+    "Order",
+    "OrderDetails",
+    "OrderEvent",
+    "OrderItem",
+    "OrderStatus",
+    "Product",
+    "Snapshot",
+    "User",
+]
