@@ -15,6 +15,7 @@ create table public.inventory (
   product_id uuid primary key references public.products (id) on delete cascade,
   on_hand bigint not null default 0 check (on_hand >= 0),
   reserved bigint not null default 0 check (reserved >= 0),
+  available bigint not null generated always as (on_hand - reserved) stored,
   constraint never_oversold check (reserved <= on_hand)
 );
 comment on table public.inventory is
@@ -28,6 +29,8 @@ create table public.stock_movements (
   on_hand_change bigint not null,
   reserved_change bigint not null,
   note text not null default '' check (char_length(note) <= 500),
+  idempotency_key uuid,
+  moved_by uuid,
   created_at timestamptz not null default now(),
   constraint changes_fit_kind check (
     case kind
@@ -43,8 +46,11 @@ create table public.stock_movements (
     (order_id is null) = (kind in ('received', 'adjusted'))
   )
 );
-comment on table public.stock_movements is 'Append-only ledger of stock.';
-create index stock_movements_product_id_idx on public.stock_movements (product_id);
+comment on table public.stock_movements is
+'Append-only ledger of stock. idempotency_key and moved_by are those of staff who received or counted goods.';
+create index stock_movements_product_id_idx on public.stock_movements (product_id, id);
+create unique index stock_movements_idempotency_key_idx
+on public.stock_movements (idempotency_key) where idempotency_key is not null;
 create index stock_movements_order_id_idx on public.stock_movements (order_id);
 -- An order reserves a product once, and that reservation ends once: released or sold, never both.
 create unique index stock_movements_reserved_once

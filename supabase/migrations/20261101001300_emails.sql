@@ -48,6 +48,7 @@ comment on table public.emails is
 'queued: will be tried. claimed: being sent now. unknown: the sender died in between, so it may or may not
 have arrived; never sent again by itself. unwanted: the recipient does not want such mails, or the address
 has refused mail before. resend: counts what staff had sent again. claims: also the fence of a result.';
+create index emails_created_at_idx on public.emails (created_at desc, id desc);
 create index emails_order_id_idx on public.emails (order_id);
 create index emails_event_id_idx on public.emails (event_id, template);
 create index emails_user_id_idx on public.emails (user_id);

@@ -150,8 +150,9 @@ begin
 end
 $$;
 
-create function private.refund_order(wanted uuid, amount bigint, reason text, idempotency_key uuid)
-returns public.refunds
+create function private.refund_order(
+  wanted uuid, amount bigint, currency text, reason text, idempotency_key uuid
+) returns public.refunds
 language plpgsql
 security definer
 set search_path = ''
@@ -166,6 +167,10 @@ begin
   end if;
   if not private.is_text(to_jsonb(reason), 1, 500) then
     perform private.refuse(422, 'invalid_reason', 'Say in a few words why.');
+  end if;
+  if currency <> subject.currency then
+    perform private.refuse(422, 'currency_mismatch', 'The order was not paid in that currency.',
+      jsonb_build_object('currency', subject.currency));
   end if;
   select * into known from public.refunds as earlier
   where earlier.order_id = wanted and earlier.idempotency_key = refund_order.idempotency_key;
@@ -350,15 +355,15 @@ comment on function public.deliver_order(uuid) is
 'Staff: say that the parcel has arrived. Refusals: staff_only, order_not_found, busy, order_not_shipped.';
 
 create function public.refund_order(
-  order_id uuid, reason text, idempotency_key uuid, amount bigint default null
+  order_id uuid, reason text, idempotency_key uuid, amount bigint default null, currency text default null
 ) returns public.refunds
 language sql set search_path = ''
-as $$ select private.refund_order(order_id, amount, reason, idempotency_key) $$;
-comment on function public.refund_order(uuid, text, uuid, bigint) is
+as $$ select private.refund_order(order_id, amount, currency, reason, idempotency_key) $$;
+comment on function public.refund_order(uuid, text, uuid, bigint, text) is
 'Staff: give money back. amount: minor units; null is all that is left, which ends the order as refunded,
-or as cancelled before it is shipped. The refund is done by the step `refund`; its row says how far it is.
+or as cancelled before it is shipped. currency: refused if not the order''s. The refund is done by the step `refund`; its row says how far it is.
 Refusals: staff_only, order_not_found, busy, nothing_to_refund, invalid_amount, invalid_reason,
-invalid_idempotency_key, idempotency_key_reused, shipping_in_progress.';
+currency_mismatch, invalid_idempotency_key, idempotency_key_reused, shipping_in_progress.';
 
 create function public.resend_email(email_id uuid) returns public.emails
 language sql set search_path = ''
@@ -429,7 +434,7 @@ begin
     'private.ship_order(uuid, text, text)', 'public.ship_order(uuid, text, text)',
     'private.fail_shipping(uuid, text, text)', 'public.fail_shipping(uuid, text, text)',
     'private.deliver_order(uuid)', 'public.deliver_order(uuid)',
-    'private.refund_order(uuid, bigint, text, uuid)', 'public.refund_order(uuid, text, uuid, bigint)',
+    'private.refund_order(uuid, bigint, text, text, uuid)', 'public.refund_order(uuid, text, uuid, bigint, text)',
     'private.resend_email(uuid)', 'public.resend_email(uuid)',
     'private.list_dead_letters(boolean, bigint, integer)', 'public.dead_letters(boolean, bigint, integer)',
     'private.retry_dead_letter(bigint)', 'public.retry_dead_letter(bigint)',

@@ -30,6 +30,7 @@ OPEN = {
     "public.describe_image", "private.describe_image", "private.product_of",
     "public.list_users", "public.get_user", "public.edit_user", "public.end_sessions",
     "public.create_product", "public.update_product",
+    "public.receive_stock", "public.adjust_stock", "private.move_stock",
     "private.list_users", "private.get_user", "private.edit_user", "private.end_sessions",
     "private.create_product", "private.update_product",
     "private.is_staff", "private.refuse",
@@ -39,6 +40,7 @@ OPEN = {
     "private.retry_dead_letters_like", "private.give_up_dead_letter", "private.acknowledge_alarm",
     "private.order_history", "private.quote_order", "private.experiment_results",
     "private.sales_summary", "private.hourly_report",
+    "public.set_default_address", "private.set_default_address",
 }  # fmt: skip
 ANONYMOUS = {"private.is_staff"}
 PLAIN = {"private.is_staff", "private.refuse", "private.product_of"}

@@ -48,6 +48,12 @@ def test_parts_go_back_until_the_last_ends_the_order(line: Line) -> None:
     assert [row["amount"] for row in seen] == [300, 200, 500]
 
 
+def test_another_currency_does_not_go_back(line: Line) -> None:
+    order = completed(line)
+    assert refusal(line.staff, order, 300, currency="USD") == "currency_mismatch"
+    assert refund(line.staff, order, 300, currency="EUR")["amount"] == 300
+
+
 def test_parts_that_are_asked_for_at_once_all_go_back_and_the_last_ends_it(line: Line) -> None:
     order = completed(line)
     for amount in (300, 300):

@@ -11,8 +11,10 @@ from tests.database.line import Line, asks_the_shopper, lines, unshippable
 PUBLIC = {"products", "product_prices", "product_images", "inventory"}
 OWN = {
     "orders", "order_items", "order_events", "payments", "refunds", "shipments", "profiles",
-    "preferences",
+    "preferences", "addresses",
 }  # fmt: skip
+# What people write themselves.
+PERSONAL = {"profiles", "preferences", "addresses"}
 STAFF = {
     "product_uploads",
     "experiments", "experiment_arms", "experiment_exposures",
@@ -80,7 +82,7 @@ def test_a_role_in_user_metadata_is_no_role(new_user: Callable[..., Caller]) -> 
     assert liar.query("select 1 from public.stock_movements") == []
 
 
-@pytest.mark.parametrize("table", sorted((PUBLIC | OWN | STAFF) - {"profiles", "preferences"}))
+@pytest.mark.parametrize("table", sorted((PUBLIC | OWN | STAFF) - PERSONAL))
 def test_clients_write_no_table(
     database: Settings, new_user: Callable[..., Caller], table: str
 ) -> None:

@@ -59,6 +59,17 @@ VERBS: dict[str, Row] = {
         "product": {"slug": "not-theirs", "name": "Cup", "price": 1, "currency": "EUR"}
     },
     "update_product": {"product_id": uuid.uuid4(), "changes": {"price": 1}},
+    "receive_stock": {
+        "product_id": uuid.uuid4(),
+        "quantity": 1,
+        "idempotency_key": uuid.uuid4(),
+    },
+    "adjust_stock": {
+        "product_id": uuid.uuid4(),
+        "change": 1,
+        "note": "n",
+        "idempotency_key": uuid.uuid4(),
+    },
 }
 
 
