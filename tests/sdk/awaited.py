@@ -1,15 +1,17 @@
 """The blocking client made to look asynchronous, so that both pass the same tests."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import inspect
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self
 
-from orderbase import Auth, FeedEvent, Orderbase, Orders, Products, Subscription, Watch
+from orderbase import FeedEvent, Orderbase, Subscription, Watch
+from orderbase._blocking import Blocking
 
-_PARTS = (Auth, Orderbase, Orders, Products, Subscription)
-_AT_ONCE = frozenset({"as_user", "watch"})
+_PARTS = (Blocking, Orderbase, Subscription)
+_END = object()
 _NAMES = {"aclose": "close"}
 _THREADS = ThreadPoolExecutor(64, thread_name_prefix="blocking-client")
 
@@ -28,9 +30,19 @@ class Awaited:
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any member
         member = getattr(self.blocking, _NAMES.get(name, name))
-        if name in _AT_ONCE:
+        if callable(member) and not self._waits(name):
             return lambda *arguments, **options: _awaited(member(*arguments, **options))
         return _awaited(member)
+
+    def _waits(self, name: str) -> bool:
+        """Whether the method of the asynchronous client is a coroutine."""
+        asynchronous = getattr(self.blocking, "_async", None)
+        return asynchronous is None or inspect.iscoroutinefunction(getattr(asynchronous, name))
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        things = iter(self.blocking)
+        while (thing := await in_thread(next, things, _END)) is not _END:
+            yield thing
 
     async def __aenter__(self) -> Self:
         await in_thread(self.blocking.__enter__)

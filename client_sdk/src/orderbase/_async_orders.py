@@ -5,11 +5,14 @@ from typing import Unpack
 from uuid import UUID
 
 from orderbase import _orders
+from orderbase._each import EACH_TIME, AsyncEach
+from orderbase._order_filters import OrderFilters, StaffOrderFilters
+from orderbase._page import Page
 from orderbase._reader import Reader
 from orderbase._resource import Resource
 from orderbase._wanted import WatchOptions
 from orderbase._watch import AsyncSubscription, AsyncWatch
-from orderbase.models import Address, FeedEvent, Order, OrderDetails, OrderEvent, Snapshot
+from orderbase.models import Address, FeedEvent, Order, OrderDetails, OrderEvent, Quote, Snapshot
 from orderbase.money import Money
 
 
@@ -19,7 +22,21 @@ class AsyncOrders(Resource):
     Every method raises AuthError when nobody is.
     """
 
-    async def place(
+    async def quote(self, items: _orders.Basket, *, country: str) -> Quote:
+        """A price that the shop stands by for a while: `place` charges it if it gets the quote.
+
+        It reserves no stock.
+
+        Args:
+            items: 1 to 100 lines, or quantities by product id.
+            country: where the order would go, ISO 3166-1.
+
+        Raises:
+            InvalidRequest: the basket or the country will not do.
+        """
+        return await self._call(_orders.quote_order(items, country))
+
+    async def place(  # noqa: PLR0913 - all that an order says
         self,
         items: _orders.Basket,
         *,
@@ -29,6 +46,7 @@ class AsyncOrders(Resource):
         currency: str | None = None,
         expected_total: Money | None = None,
         email: str | None = None,
+        quote: Quote | str | None = None,
     ) -> Order:
         """Place an order: priced by the shop, stock reserved, payment and shipment to follow.
 
@@ -44,25 +62,22 @@ class AsyncOrders(Resource):
             currency: ISO 4217; refused if the basket is not sold in it.
             expected_total: what the shopper was shown; refused if the price has changed.
             email: where mails about a guest's order go; an account's go to its own address.
+            quote: what `quote` answered to the same person, for the same items and country, or
+                its `token`: its prices are charged, whatever the products cost by now.
 
         Raises:
             OutOfStock: nothing was ordered; `products` says what is short.
             Conflict: "price_changed"; `context` has the `total` (minor units) and `currency`.
+                "quote_expired": ask for another. "quote_mismatch": it was made for something
+                else; `context` says what `differs`: "user", "items" or "country".
             IdempotencyMismatch: the key belongs to another request.
-            InvalidRequest: the basket, address, payment method or e-mail will not do.
+            InvalidRequest: the basket, address, payment method, e-mail or quote will not do.
             RateLimited: a guest has placed ten orders within an hour.
             ConnectionFailed, TimedOut, ServerError: whether the order was placed is unknown;
                 place it again with the error's `idempotency_key`.
         """
-        call = _orders.place_order(
-            items,
-            shipping_address,
-            payment_method,
-            idempotency_key,
-            currency,
-            expected_total,
-            email,
-        )
+        terms = _orders.terms(currency, expected_total, email, quote)
+        call = _orders.place_order(items, shipping_address, payment_method, idempotency_key, terms)
         return await self._call(call)
 
     async def cancel(self, order_id: UUID | str) -> Order:
@@ -77,15 +92,40 @@ class AsyncOrders(Resource):
         """
         return await self._call(_orders.cancel_order(order_id))
 
-    async def list(self, *, limit: int = 100, before: Order | None = None) -> list[OrderDetails]:
-        """My orders, newest first.
+    async def list(
+        self, *, limit: int = 100, after: str | None = None, **wanted: Unpack[OrderFilters]
+    ) -> Page[OrderDetails]:
+        """A page of my orders, newest first.
+
+            page = await shop.orders.list(statuses={"paid", "shipped"}, limit=20)
+            following = await shop.orders.list(
+                statuses={"paid", "shipped"}, limit=20, after=page.next
+            )
 
         Args:
-            limit: at most this many, up to 1000.
-            before: only orders older than this one; the last of a page gives the next page.
+            limit: at most this many, from 1 to 1000.
+            after: `next` of the page before.
+            **wanted: see OrderFilters.
+
+        Raises:
+            InvalidRequest: "invalid_limit", "invalid_cursor", or a filter makes no sense.
         """
-        buyer = self._auth.user.id if self._auth.user else None
-        return await self._call(_orders.list_orders(buyer, limit, before))
+        return await self._call(_orders.list_orders(limit, after, **self._mine(wanted)))
+
+    def each(self, **wanted: Unpack[OrderFilters]) -> AsyncEach[OrderDetails]:
+        """All my orders, to iterate over: read page by page.
+
+        Args:
+            **wanted: see OrderFilters.
+        """
+        return AsyncEach(lambda after: self.list(limit=EACH_TIME, after=after, **wanted))
+
+    def _mine(self, wanted: OrderFilters) -> StaffOrderFilters:
+        others = wanted.keys() - OrderFilters.__annotations__.keys()
+        if others:
+            raise TypeError(f"my orders have no filter {', '.join(sorted(others))}")
+        buyer = self._auth.user
+        return {**wanted, "user_id": buyer.id if buyer else None, "email": None}
 
     async def get(self, order_id: UUID | str) -> OrderDetails:
         """One order.

@@ -1,14 +1,25 @@
 """Orders as calls: the requests, and how their answers are read."""
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import Unpack, cast
 from uuid import UUID, uuid4
 
 from pydantic import JsonValue, TypeAdapter
 
-from orderbase import errors
+from orderbase import _order_filters, errors
 from orderbase._call import Call, one, rpc, select
-from orderbase.models import DEFERRED, Address, FeedEvent, Item, Order, OrderDetails, OrderEvent
+from orderbase._order_filters import StaffOrderFilters
+from orderbase._page import Page
+from orderbase.models import (
+    DEFERRED,
+    Address,
+    FeedEvent,
+    Item,
+    Order,
+    OrderDetails,
+    OrderEvent,
+    Quote,
+)
 from orderbase.money import Money
 
 Basket = Sequence[Item] | Mapping[UUID, int] | Mapping[str, int]
@@ -32,9 +43,7 @@ def place_order(
     shipping_address: Address,
     payment_method: str,
     idempotency_key: UUID | str | None,
-    currency: str | None,
-    expected_total: Money | None,
-    email: str | None,
+    terms: Mapping[str, JsonValue],
 ) -> Call[Order]:
     key = uuid4() if idempotency_key is None else as_uuid(idempotency_key, "idempotency_key")
     arguments: dict[str, JsonValue] = {
@@ -42,25 +51,46 @@ def place_order(
         "shipping_address": shipping_address.model_dump(exclude_none=True),
         "payment_method": payment_method,
         "idempotency_key": str(key),
+        **terms,
+    }
+    return rpc("place_order", Order.model_validate_json, arguments, key)
+
+
+def terms(
+    currency: str | None,
+    expected_total: Money | None,
+    email: str | None,
+    quote: Quote | str | None,
+) -> dict[str, JsonValue]:
+    """What an order may also say."""
+    said: dict[str, JsonValue] = {
+        "email": email,
+        "quote": quote.token if isinstance(quote, Quote) else quote,
         **_expectation(currency, expected_total),
     }
-    if email is not None:
-        arguments["email"] = email
-    return rpc("place_order", Order.model_validate_json, arguments, key)
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def quote_order(items: Basket, country: str) -> Call[Quote]:
+    arguments: dict[str, JsonValue] = {"items": _lines(items), "country": country}
+    return rpc("quote_order", Quote.model_validate_json, arguments)
 
 
 def cancel_order(order_id: UUID | str) -> Call[Order]:
     return rpc("cancel_order", Order.model_validate_json, {"order_id": str(as_uuid(order_id))})
 
 
-def list_orders(buyer: UUID | None, limit: int, before: Order | None) -> Call[list[OrderDetails]]:
-    params = {"order": "created_at.desc,id.desc", "limit": str(limit)}
-    if buyer is not None:
-        params["user_id"] = f"eq.{buyer}"
-    if before is not None:
-        at = f'"{before.created_at.isoformat()}"'
-        params["or"] = f"(created_at.lt.{at},and(created_at.eq.{at},id.lt.{before.id}))"
-    return select("orders", _ORDERS.validate_json, _ORDER_COLUMNS, params)
+def list_orders(
+    limit: int, after: str | None, **wanted: Unpack[StaffOrderFilters]
+) -> Call[Page[OrderDetails]]:
+    """A page of the orders that the caller may see.
+
+    Raises:
+        InvalidRequest: "invalid_limit", "invalid_cursor", or a filter makes no sense.
+    """
+    listed = _order_filters.listing(**wanted)
+    asked = _order_filters.conditions(**wanted)
+    return listed.call(("orders", _ORDER_COLUMNS), _ORDERS, asked, limit, after)
 
 
 def get_order(order_id: UUID | str) -> Call[OrderDetails]:

@@ -14,6 +14,8 @@ from typing_extensions import NotRequired, TypeAlias
 
 from pydantic import BaseModel, Field, JsonValue
 
+from orderbase._bytea import Bytea
+
 PgCatalogTsvector: TypeAlias = str
 
 PgCatalogXid8: TypeAlias = str
@@ -33,6 +35,33 @@ PublicOrderStatus: TypeAlias = Literal["placed", "paid", "shipped", "completed",
 PublicStockMovementKind: TypeAlias = Literal["received", "adjusted", "reserved", "released", "sold", "returned"]
 
 StorageBuckettype: TypeAlias = Literal["STANDARD", "ANALYTICS", "VECTOR"]
+
+class PublicAddresses(BaseModel):
+    address: JsonValue = Field(alias="address")
+    created_at: datetime.datetime = Field(alias="created_at")
+    id: uuid.UUID = Field(alias="id")
+    is_default: bool = Field(alias="is_default")
+    label: str = Field(alias="label")
+    updated_at: datetime.datetime = Field(alias="updated_at")
+    user_id: uuid.UUID = Field(alias="user_id")
+
+class PublicAddressesInsert(TypedDict):
+    address: Annotated[JsonValue, Field(alias="address")]
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    is_default: NotRequired[Annotated[bool, Field(alias="is_default")]]
+    label: NotRequired[Annotated[str, Field(alias="label")]]
+    updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
+    user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
+
+class PublicAddressesUpdate(TypedDict):
+    address: NotRequired[Annotated[JsonValue, Field(alias="address")]]
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    is_default: NotRequired[Annotated[bool, Field(alias="is_default")]]
+    label: NotRequired[Annotated[str, Field(alias="label")]]
+    updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
+    user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
 
 class PublicAlarms(BaseModel):
     cleared_at: Optional[datetime.datetime] = Field(alias="cleared_at")
@@ -173,19 +202,19 @@ class PublicExperimentExposures(BaseModel):
     arm: str = Field(alias="arm")
     experiment: str = Field(alias="experiment")
     first_at: datetime.datetime = Field(alias="first_at")
-    subject: bytes = Field(alias="subject")
+    subject: Bytea = Field(alias="subject")
 
 class PublicExperimentExposuresInsert(TypedDict):
     arm: Annotated[str, Field(alias="arm")]
     experiment: Annotated[str, Field(alias="experiment")]
     first_at: NotRequired[Annotated[datetime.datetime, Field(alias="first_at")]]
-    subject: Annotated[bytes, Field(alias="subject")]
+    subject: Annotated[Bytea, Field(alias="subject")]
 
 class PublicExperimentExposuresUpdate(TypedDict):
     arm: NotRequired[Annotated[str, Field(alias="arm")]]
     experiment: NotRequired[Annotated[str, Field(alias="experiment")]]
     first_at: NotRequired[Annotated[datetime.datetime, Field(alias="first_at")]]
-    subject: NotRequired[Annotated[bytes, Field(alias="subject")]]
+    subject: NotRequired[Annotated[Bytea, Field(alias="subject")]]
 
 class PublicExperiments(BaseModel):
     active: bool = Field(alias="active")
@@ -233,16 +262,19 @@ class PublicHourlyMetricsUpdate(TypedDict):
     value: NotRequired[Annotated[float, Field(alias="value")]]
 
 class PublicInventory(BaseModel):
+    available: int = Field(alias="available")
     on_hand: int = Field(alias="on_hand")
     product_id: uuid.UUID = Field(alias="product_id")
     reserved: int = Field(alias="reserved")
 
 class PublicInventoryInsert(TypedDict):
+    available: NotRequired[Annotated[int, Field(alias="available")]]
     on_hand: NotRequired[Annotated[int, Field(alias="on_hand")]]
     product_id: Annotated[uuid.UUID, Field(alias="product_id")]
     reserved: NotRequired[Annotated[int, Field(alias="reserved")]]
 
 class PublicInventoryUpdate(TypedDict):
+    available: NotRequired[Annotated[int, Field(alias="available")]]
     on_hand: NotRequired[Annotated[int, Field(alias="on_hand")]]
     product_id: NotRequired[Annotated[uuid.UUID, Field(alias="product_id")]]
     reserved: NotRequired[Annotated[int, Field(alias="reserved")]]
@@ -369,7 +401,7 @@ class PublicOrders(BaseModel):
     interrupted_status: Optional[PublicOrderStatus] = Field(alias="interrupted_status")
     number: int = Field(alias="number")
     payment_method: str = Field(alias="payment_method")
-    request_hash: bytes = Field(alias="request_hash")
+    request_hash: Bytea = Field(alias="request_hash")
     reserved_until: Optional[datetime.datetime] = Field(alias="reserved_until")
     shipping_address: JsonValue = Field(alias="shipping_address")
     status: PublicOrderStatus = Field(alias="status")
@@ -393,7 +425,7 @@ class PublicOrdersInsert(TypedDict):
     interrupted_status: NotRequired[Annotated[Optional[PublicOrderStatus], Field(alias="interrupted_status")]]
     number: NotRequired[Annotated[int, Field(alias="number")]]
     payment_method: Annotated[str, Field(alias="payment_method")]
-    request_hash: Annotated[bytes, Field(alias="request_hash")]
+    request_hash: Annotated[Bytea, Field(alias="request_hash")]
     reserved_until: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="reserved_until")]]
     shipping_address: Annotated[JsonValue, Field(alias="shipping_address")]
     status: NotRequired[Annotated[PublicOrderStatus, Field(alias="status")]]
@@ -417,7 +449,7 @@ class PublicOrdersUpdate(TypedDict):
     interrupted_status: NotRequired[Annotated[Optional[PublicOrderStatus], Field(alias="interrupted_status")]]
     number: NotRequired[Annotated[int, Field(alias="number")]]
     payment_method: NotRequired[Annotated[str, Field(alias="payment_method")]]
-    request_hash: NotRequired[Annotated[bytes, Field(alias="request_hash")]]
+    request_hash: NotRequired[Annotated[Bytea, Field(alias="request_hash")]]
     reserved_until: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="reserved_until")]]
     shipping_address: NotRequired[Annotated[JsonValue, Field(alias="shipping_address")]]
     status: NotRequired[Annotated[PublicOrderStatus, Field(alias="status")]]
@@ -799,7 +831,9 @@ class PublicShipmentsUpdate(TypedDict):
 class PublicStockMovements(BaseModel):
     created_at: datetime.datetime = Field(alias="created_at")
     id: int = Field(alias="id")
+    idempotency_key: Optional[uuid.UUID] = Field(alias="idempotency_key")
     kind: PublicStockMovementKind = Field(alias="kind")
+    moved_by: Optional[uuid.UUID] = Field(alias="moved_by")
     note: str = Field(alias="note")
     on_hand_change: int = Field(alias="on_hand_change")
     order_id: Optional[uuid.UUID] = Field(alias="order_id")
@@ -809,7 +843,9 @@ class PublicStockMovements(BaseModel):
 class PublicStockMovementsInsert(TypedDict):
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
     id: NotRequired[Annotated[int, Field(alias="id")]]
+    idempotency_key: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="idempotency_key")]]
     kind: Annotated[PublicStockMovementKind, Field(alias="kind")]
+    moved_by: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="moved_by")]]
     note: NotRequired[Annotated[str, Field(alias="note")]]
     on_hand_change: Annotated[int, Field(alias="on_hand_change")]
     order_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="order_id")]]
@@ -819,7 +855,9 @@ class PublicStockMovementsInsert(TypedDict):
 class PublicStockMovementsUpdate(TypedDict):
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
     id: NotRequired[Annotated[int, Field(alias="id")]]
+    idempotency_key: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="idempotency_key")]]
     kind: NotRequired[Annotated[PublicStockMovementKind, Field(alias="kind")]]
+    moved_by: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="moved_by")]]
     note: NotRequired[Annotated[str, Field(alias="note")]]
     on_hand_change: NotRequired[Annotated[int, Field(alias="on_hand_change")]]
     order_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="order_id")]]
