@@ -5,7 +5,8 @@ Python in between; the properties make Money of them.
 """
 
 from orderbase.models.base import DEFERRED
-from orderbase.models.catalogue import Inventory, Product
+from orderbase.models.catalogue import Inventory, MarketPrice, Product
+from orderbase.models.images import ImageFormat, ImageVariant, ProductImage
 from orderbase.models.orders import (
     CatalogueEntry,
     FeedEvent,
@@ -17,21 +18,31 @@ from orderbase.models.orders import (
     OrderStatus,
     Snapshot,
 )
-from orderbase.models.people import Address, User
+from orderbase.models.people import Address, Preferences, Profile, SavedAddress, User
+from orderbase.models.quotes import Quote, QuoteLine
 
 __all__ = [
     "DEFERRED",
     "Address",
     "CatalogueEntry",
     "FeedEvent",
+    "ImageFormat",
+    "ImageVariant",
     "Inventory",
     "Item",
+    "MarketPrice",
     "Order",
     "OrderDetails",
     "OrderEvent",
     "OrderItem",
     "OrderStatus",
+    "Preferences",
     "Product",
+    "ProductImage",
+    "Profile",
+    "Quote",
+    "QuoteLine",
+    "SavedAddress",
     "Snapshot",
     "User",
 ]

@@ -1,5 +1,6 @@
-"""People: who is signed in, and where their orders go."""
+"""People: who is signed in, what they have told the shop, and where their orders go."""
 
+from datetime import datetime
 from uuid import UUID
 
 from orderbase.models.base import Model
@@ -27,3 +28,35 @@ class Address(Model):
     postal_code: str
     region: str | None = None
     country: str
+
+
+class SavedAddress(Model):
+    """An address of somebody's address book; `address` can be ordered to as it is.
+
+    `label` is what its owner calls it, and may be empty. At most one is the default.
+    """
+
+    id: UUID
+    label: str
+    address: Address
+    is_default: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class Profile(Model):
+    """What a person chose to be called; `display_name` is empty until they do."""
+
+    user_id: UUID
+    display_name: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class Preferences(Model):
+    """Which mails a person wants, beyond those that belong to an order."""
+
+    newsletter: bool
+    notifications: bool
+    created_at: datetime
+    updated_at: datetime
