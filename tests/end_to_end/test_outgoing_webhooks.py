@@ -12,6 +12,7 @@ from standardwebhooks import Webhook as StandardWebhook
 from supabase import AsyncClient, acreate_client
 from svix.webhooks import Webhook as SvixWebhook
 
+from orderbase import webhooks
 from tests.conftest import Stack
 from tests.end_to_end.conftest import final_status, place
 from tests.waiting import until
@@ -32,12 +33,18 @@ class Integrator:
     secret: str
 
     def heard(self) -> list[Row]:
-        """What came, in its order, each message once; all of them verify."""
+        """What came, in its order, each message once; all verify, also with the SDK."""
         heard: dict[str, Row] = {}
         for body, headers in zip(self.receiver.bodies, self.receiver.headers, strict=True):
             SvixWebhook(self.secret).verify(body, headers)
             told = StandardWebhook(self.secret).verify(body, headers)
-            heard.setdefault(headers["webhook-id"], told)
+            event = webhooks.verify(body, headers, self.secret)
+            assert (event.id, event.type, event.data) == (
+                headers["webhook-id"],
+                told["type"],
+                told["data"],
+            )
+            heard.setdefault(event.id, told)
         return list(heard.values())
 
     def heard_of(self, order: Row) -> list[str]:

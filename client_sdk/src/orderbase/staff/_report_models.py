@@ -1,0 +1,133 @@
+"""Reports: sales, hours, and what the clock has written."""
+
+from datetime import date, datetime
+from typing import Literal, Self, TypeAlias
+from uuid import UUID
+
+from pydantic import Field, JsonValue, model_validator
+
+from orderbase.models.base import Model
+from orderbase.money import Money
+from orderbase.staff._amounts import by_currency
+
+ReportKind: TypeAlias = Literal["daily_sales", "hourly"]
+
+
+class BestSeller(Model):
+    """What was in the orders that were paid: `quantity` of a product."""
+
+    product_id: UUID
+    name: str
+    quantity: int
+    total_amount: int = Field(alias="amount")
+    _currency: str = ""  # the summary's, which sets it
+
+    @property
+    def total(self) -> Money:
+        """What they were sold for. Refunds name no products, so nothing is taken off."""
+        return Money(self.total_amount, self._currency)
+
+
+class Sales(Model):
+    """What happened in a currency.
+
+    `placed`, `paid`, `completed`, `cancelled`: orders that came so far; `failed`: those that
+    could not be paid, had or shipped. `items` is of orders that were paid.
+    """
+
+    currency: str
+    placed: int
+    paid: int
+    completed: int
+    cancelled: int
+    failed: int
+    items: int
+    gross_amount: int = Field(alias="gross")
+    refunded_amount: int = Field(alias="refunded")
+    net_amount: int = Field(alias="net")
+
+    @property
+    def gross(self) -> Money:
+        """The totals of the orders that were paid."""
+        return Money(self.gross_amount, self.currency)
+
+    @property
+    def refunded(self) -> Money:
+        """What went back for paid orders."""
+        return Money(self.refunded_amount, self.currency)
+
+    @property
+    def net(self) -> Money:
+        """What stayed."""
+        return Money(self.net_amount, self.currency)
+
+
+class DailySales(Sales):
+    """What happened on a day, in the shop's time zone."""
+
+    day: date
+
+
+class SalesSummary(Sales):
+    """What happened on some days, and what sold best: most pieces first."""
+
+    best_sellers: tuple[BestSeller, ...]
+
+    @model_validator(mode="after")
+    def _share_currency(self) -> Self:
+        for seller in self.best_sellers:
+            # One row of the database.
+            seller._currency = self.currency  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        return self
+
+
+class HourlyReport(Model):
+    """An hour in which something happened; `hour` is when it began.
+
+    `placed` to `needing_attention`: orders that came so far. `error_rate`: of those that came to
+    their end, failed / (failed + completed); None if none did. `average_seconds` and
+    `p95_seconds`: from placed to completed; the latter at most a fifth too high.
+    `paid_amounts` and `refunded_amounts`: minor units by currency.
+    """
+
+    hour: datetime
+    placed: int
+    paid: int
+    completed: int
+    cancelled: int
+    failed: int
+    needing_attention: int
+    error_rate: float | None
+    paid_amounts: dict[str, int] = Field(alias="amount_paid")
+    refunded_amounts: dict[str, int] = Field(alias="amount_refunded")
+    average_seconds: float | None
+    p95_seconds: float | None
+    emails_sent: int
+    emails_failed: int
+    dead_letters: int
+    accounts: int
+
+    @property
+    def amount_paid(self) -> dict[str, Money]:
+        """What was paid, by currency."""
+        return by_currency(self.paid_amounts)
+
+    @property
+    def amount_refunded(self) -> dict[str, Money]:
+        """What went back, by currency."""
+        return by_currency(self.refunded_amounts)
+
+
+class Report(Model):
+    """A report that the clock has written, once for its period.
+
+    `data` of "daily_sales": `day`, `sales` (as SalesSummary), and `uncounted`, if events were
+    missing then. Of "hourly": as HourlyReport; empty if nothing happened.
+    """
+
+    id: UUID
+    kind: ReportKind
+    period_start: datetime
+    period_end: datetime
+    data: dict[str, JsonValue]
+    created_at: datetime
