@@ -1,4 +1,4 @@
-"""Each test of the client's contract runs twice: on the asynchronous client and on the blocking."""
+"""The client's contract is tested on both clients, and on a stack as well as on the fake."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -9,7 +9,11 @@ import pytest
 from orderbase import AsyncOrderbase, Orderbase
 from tests.conftest import Stack
 from tests.sdk.awaited import Awaited
+from tests.sdk.elsewhere import stack
 from tests.sdk.server import Handler, HandlerTransport
+from tests.sdk.worlds import FakeWorld, StackWorld, World
+
+__all__ = ["stack"]
 
 Make = Callable[..., AsyncOrderbase]
 OpenShop = Callable[..., AbstractAsyncContextManager[AsyncOrderbase]]
@@ -23,6 +27,14 @@ def _blocking(*arguments: Any, **options: Any) -> AsyncOrderbase:  # noqa: ANN40
 def make(request: pytest.FixtureRequest) -> Make:
     """Makes a client of either kind, with the surface of the asynchronous one."""
     return AsyncOrderbase if request.param == "async" else _blocking
+
+
+@pytest.fixture(params=["stack", "fake"])
+def world(request: pytest.FixtureRequest) -> World:
+    """A shop: a real one, or the fake that users test with. Both pass the same tests."""
+    if request.param == "fake":
+        return FakeWorld()
+    return StackWorld(request.getfixturevalue("stack"))
 
 
 @pytest.fixture
@@ -47,16 +59,17 @@ def shop_over(make: Make) -> OpenShop:
 
 @pytest.fixture
 def open_shop(make: Make) -> OpenShop:
-    """Opens a shop of the stack on which nobody is signed in."""
+    """Opens a shop of a world, or of the stack, on which nobody is signed in."""
 
     @asynccontextmanager
     async def opened(
-        stack: Stack,
+        place: Stack | World,
         url: str | None = None,
         **options: Any,  # noqa: ANN401 - of a client
     ) -> AsyncGenerator[AsyncOrderbase, None]:
-        key = stack.environment["SUPABASE_PUBLISHABLE_KEY"]
-        async with make(url or stack.environment["SUPABASE_URL"], key, **options) as shop:
+        world = StackWorld(place) if isinstance(place, Stack) else place
+        options.setdefault("transport", world.transport())
+        async with make(url or world.url, world.key, **options) as shop:
             yield shop
 
     return opened

@@ -1,11 +1,9 @@
-"""The client against the whole stack."""
+"""The client against a shop: the whole stack, and the fake."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
-import aiohttp
 import pytest
 
 from orderbase import (
@@ -23,35 +21,36 @@ from orderbase import (
     OutOfStock,
     Request,
     Response,
+    Transport,
 )
-from orderbase._http import AiohttpTransport
 from tests.conftest import Stack
 from tests.sdk.conftest import OpenShop
 from tests.sdk.live import ADDRESS, PASSWORD, create_product, new_email, place
-from tests.waiting import until
-
-
-@pytest.fixture(scope="module")
-def product(stack: Stack) -> UUID:
-    return create_product(stack, stock=1000)
+from tests.sdk.worlds import World
 
 
 @pytest.fixture
-async def shop(open_shop: OpenShop, stack: Stack) -> AsyncIterator[AsyncOrderbase]:
+def product(world: World) -> UUID:
+    return world.create_product(stock=1000)
+
+
+@pytest.fixture
+async def shop(open_shop: OpenShop, world: World) -> AsyncIterator[AsyncOrderbase]:
     """A shop with a guest."""
-    async with open_shop(stack) as shop:
+    async with open_shop(world) as shop:
         await shop.auth.sign_in_as_guest()
         yield shop
 
 
-async def test_everyone_browses(open_shop: OpenShop, stack: Stack, product: UUID) -> None:
-    async with open_shop(stack) as shop:
+async def test_everyone_browses(open_shop: OpenShop, world: World, product: UUID) -> None:
+    async with open_shop(world) as shop:
         by_id = await shop.products.get(product)
         assert await shop.products.get(by_id.slug) == by_id
         assert (by_id.price, by_id.available) == (Money(1250, "EUR"), 1000)
         everything = await shop.products.list()
         assert [p.name for p in everything] == sorted(p.name for p in everything)
-        assert await shop.products.list(limit=2, offset=1) == everything[1:3]
+        first = await shop.products.list(limit=1)
+        assert await shop.products.list(limit=2, after=first.next) == everything[1:3]
         assert by_id in await shop.products.list(search="cup", limit=1000)
         assert await shop.products.list(search="cup -cup & :* ' (") == []
         with pytest.raises(NotFound):
@@ -75,16 +74,17 @@ async def test_my_orders_come_newest_first_page_by_page(
 ) -> None:
     numbers = [(await place(shop, product)).number for _ in range(5)]
     first = await shop.orders.list(limit=2)
-    second = await shop.orders.list(limit=2, before=first[-1])
-    third = await shop.orders.list(limit=2, before=second[-1])
+    second = await shop.orders.list(limit=2, after=first.next)
+    third = await shop.orders.list(limit=2, after=second.next)
     assert [order.number for order in first + second + third] == numbers[::-1]
+    assert third.next is None
 
 
 async def test_nobody_reads_anothers_order(
-    open_shop: OpenShop, stack: Stack, shop: AsyncOrderbase, product: UUID
+    open_shop: OpenShop, world: World, shop: AsyncOrderbase, product: UUID
 ) -> None:
     order = await place(shop, product)
-    async with open_shop(stack) as other:
+    async with open_shop(world) as other:
         with pytest.raises(AuthError):
             await other.orders.get(order.id)
         await other.auth.sign_in_as_guest()
@@ -102,14 +102,11 @@ async def test_nobody_reads_anothers_order(
 
 
 async def test_staff_list_their_own_orders_and_open_all(
-    open_shop: OpenShop, stack: Stack, shop: AsyncOrderbase, product: UUID
+    open_shop: OpenShop, world: World, shop: AsyncOrderbase, product: UUID
 ) -> None:
     order = await place(shop, product)
-    environment = stack.environment
-    async with open_shop(stack) as back_office:
-        staff = await back_office.auth.sign_in(
-            email=environment["DEMO_STAFF_EMAIL"], password=environment["DEMO_PASSWORD"]
-        )
+    async with open_shop(world) as back_office:
+        staff = await back_office.auth.sign_in(**world.staff)
         assert staff.is_staff
         assert (await back_office.orders.get(order.id)).id == order.id
         assert order.id not in {mine.id for mine in await back_office.orders.list()}
@@ -139,8 +136,8 @@ async def test_the_same_key_is_the_same_order(shop: AsyncOrderbase, product: UUI
 class LosesAnswers:
     """Lets requests through and loses the first answer to each."""
 
-    def __init__(self) -> None:
-        self.transport = AiohttpTransport()
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
         self.lost: set[bytes] = set()
 
     async def send(self, request: Request) -> Response:
@@ -156,18 +153,18 @@ class LosesAnswers:
 
 
 async def test_a_lost_answer_does_not_order_twice(
-    open_shop: OpenShop, stack: Stack, product: UUID
+    open_shop: OpenShop, world: World, product: UUID
 ) -> None:
-    transport = LosesAnswers()
-    async with open_shop(stack, transport=transport) as shop:
+    transport = LosesAnswers(world.transport())
+    async with open_shop(world, transport=transport) as shop:
         await shop.auth.sign_in_as_guest()
         order = await place(shop, product)
         assert [mine.id for mine in await shop.orders.list()] == [order.id]
     assert len(transport.lost) == 1
 
 
-async def test_too_little_stock_is_refused_by_product(stack: Stack, shop: AsyncOrderbase) -> None:
-    rare = create_product(stack, stock=2)
+async def test_too_little_stock_is_refused_by_product(world: World, shop: AsyncOrderbase) -> None:
+    rare = world.create_product(stock=2)
     with pytest.raises(OutOfStock) as refusal:
         await place(shop, rare, 3)
     (short,) = refusal.value.products
@@ -215,9 +212,9 @@ async def test_refusals_have_a_code_and_a_class(
 
 
 async def test_only_someone_who_is_signed_in_orders(
-    open_shop: OpenShop, stack: Stack, product: UUID
+    open_shop: OpenShop, world: World, product: UUID
 ) -> None:
-    async with open_shop(stack) as shop:
+    async with open_shop(world) as shop:
         attempts = [place(shop, product), shop.orders.list(), shop.orders.position()]
         for attempt in attempts:
             with pytest.raises(AuthError):
@@ -227,7 +224,7 @@ async def test_only_someone_who_is_signed_in_orders(
 
 
 async def test_a_guest_keeps_orders_as_an_account(
-    stack: Stack, shop: AsyncOrderbase, product: UUID
+    world: World, shop: AsyncOrderbase, product: UUID
 ) -> None:
     order = await place(shop, product)
     email = new_email()
@@ -244,9 +241,9 @@ async def test_a_guest_keeps_orders_as_an_account(
 
 
 async def test_two_shops_in_one_process_are_two_people(
-    open_shop: OpenShop, stack: Stack, product: UUID
+    open_shop: OpenShop, world: World, product: UUID
 ) -> None:
-    async with open_shop(stack) as first, open_shop(stack) as second:
+    async with open_shop(world) as first, open_shop(world) as second:
         one = await first.auth.sign_up(email=new_email(), password=PASSWORD)
         two = await second.auth.sign_up(email=new_email(), password=PASSWORD)
         orders = await asyncio.gather(
@@ -270,13 +267,13 @@ async def test_cancelling_ends_in_a_cancelled_order_or_a_reason(
     assert not (refused and cancelled)  # the first to come decides
 
 
-async def test_someone_signs_in_with_the_code_of_a_mail(open_shop: OpenShop, stack: Stack) -> None:
+async def test_someone_signs_in_with_the_code_of_a_mail(open_shop: OpenShop, world: World) -> None:
     email = new_email()
-    async with open_shop(stack) as shop:
+    async with open_shop(world) as shop:
         with pytest.raises(NotFound):
             await shop.auth.send_code(email=email, create_account=False)
         await shop.auth.send_code(email=email)
-        code = await code_mailed_to(stack, email)
+        code = await world.code_mailed_to(email)
         with pytest.raises(AuthError) as refusal:
             await shop.auth.sign_in_with_code(email=email, code=f"{(int(code) + 1) % 10**6:06}")
         assert refusal.value.code == "otp_expired"
@@ -285,27 +282,10 @@ async def test_someone_signs_in_with_the_code_of_a_mail(open_shop: OpenShop, sta
         assert await shop.orders.list() == []
 
 
-async def code_mailed_to(stack: Stack, email: str) -> str:
-    url = f"{stack.settings.mail_url}/api/v1"
-
-    async def arrived() -> str | None:
-        async with aiohttp.ClientSession(raise_for_status=True) as http:
-            async with http.get(f"{url}/search", params={"query": f"to:{email}"}) as answer:
-                found = (await answer.json())["messages"]
-            if not found:
-                return None
-            async with http.get(f"{url}/message/{found[0]['ID']}") as answer:
-                text = str((await answer.json())["Text"])
-        code = re.search(r"\b\d{6}\b", text)
-        return code and code[0]
-
-    return await until(arrived)
-
-
 async def test_a_web_server_calls_as_each_of_its_users(
-    open_shop: OpenShop, stack: Stack, product: UUID
+    open_shop: OpenShop, world: World, product: UUID
 ) -> None:
-    async with open_shop(stack) as server, open_shop(stack) as browser:
+    async with open_shop(world) as server, open_shop(world) as browser:
         user = await browser.auth.sign_up(email=new_email(), password=PASSWORD)
         token = await browser.auth.token()
         assert token is not None
@@ -317,7 +297,8 @@ async def test_a_web_server_calls_as_each_of_its_users(
             await server.orders.list()
 
 
-async def test_the_official_client_calls_as_the_same_user(stack: Stack, product: UUID) -> None:
+async def test_the_official_client_calls_as_the_same_user(stack: Stack) -> None:
+    product = create_product(stack, stock=1)
     url, key = stack.environment["SUPABASE_URL"], stack.environment["SUPABASE_PUBLISHABLE_KEY"]
     async with AsyncOrderbase(url, key) as shop:
         await shop.auth.sign_in_as_guest()

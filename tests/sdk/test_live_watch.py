@@ -1,4 +1,4 @@
-"""Watching orders on the whole stack, while lines are cut and tokens change.
+"""Watching orders, while lines are cut and tokens change.
 
 The timer is off in these tests: what arrives was hinted at, or found after a reconnect.
 """
@@ -7,11 +7,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from itertools import pairwise
+from time import time
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
 
-from orderbase import AsyncOrderbase, AuthError, FeedEvent, InvalidRequest
+from orderbase import AsyncOrderbase, AuthError, FeedEvent, InvalidRequest, _session
 from orderbase._feed import Position
 from orderbase._realtime import Listener
 from tests.conftest import Stack
@@ -25,17 +27,18 @@ from tests.sdk.live import (
     new_email,
     place,
 )
-
-
-@pytest.fixture(scope="module")
-def product(stack: Stack) -> UUID:
-    return create_product(stack, stock=1000)
+from tests.sdk.worlds import World
 
 
 @pytest.fixture
-async def shop(open_shop: OpenShop, stack: Stack) -> AsyncIterator[AsyncOrderbase]:
+def product(world: World) -> UUID:
+    return world.create_product(stock=1000)
+
+
+@pytest.fixture
+async def shop(open_shop: OpenShop, world: World) -> AsyncIterator[AsyncOrderbase]:
     """A shop with a shopper: guests may place few orders."""
-    async with open_shop(stack) as shop:
+    async with open_shop(world) as shop:
         await shop.auth.sign_up(email=new_email(), password=PASSWORD)
         yield shop
 
@@ -53,9 +56,9 @@ async def test_each_event_arrives_once_and_in_order(shop: AsyncOrderbase, produc
 
 
 async def test_another_shopper_hears_nothing(
-    open_shop: OpenShop, stack: Stack, shop: AsyncOrderbase, product: UUID
+    open_shop: OpenShop, world: World, shop: AsyncOrderbase, product: UUID
 ) -> None:
-    async with open_shop(stack) as other:
+    async with open_shop(world) as other:
         await other.auth.sign_in_as_guest()
         after = await other.orders.position()
         async with Watching().of(other, after) as watching:
@@ -66,21 +69,17 @@ async def test_another_shopper_hears_nothing(
 
 
 async def test_staff_hear_everything(
-    open_shop: OpenShop, stack: Stack, shop: AsyncOrderbase, product: UUID
+    open_shop: OpenShop, world: World, shop: AsyncOrderbase, product: UUID
 ) -> None:
-    environment = stack.environment
-    async with open_shop(stack) as back_office:
-        await back_office.auth.sign_in(
-            email=environment["DEMO_STAFF_EMAIL"], password=environment["DEMO_PASSWORD"]
-        )
+    async with open_shop(world) as back_office:
+        await back_office.auth.sign_in(**world.staff)
         after = await back_office.orders.position()
         async with Watching().of(back_office, after) as watching:
             await watching.until_placed(await place(shop, product))
 
 
-async def test_a_watch_outlives_its_connections(
-    open_shop: OpenShop, stack: Stack, product: UUID
-) -> None:
+async def test_a_watch_outlives_its_connections(open_shop: OpenShop, stack: Stack) -> None:
+    product = create_product(stack, stock=1000)
     line = Line(stack.environment["SUPABASE_URL"])
     async with (
         line.open() as url,
@@ -154,17 +153,20 @@ async def test_watching_one_order_begins_with_its_first_event(
 
 
 async def test_without_realtime_the_timer_keeps_the_feed_going(
-    shop: AsyncOrderbase, product: UUID, monkeypatch: pytest.MonkeyPatch
+    open_shop: OpenShop, stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def hear_nothing(_: Listener) -> None:
         await asyncio.Event().wait()
 
     monkeypatch.setattr(Listener, "run", hear_nothing)
-    after = await shop.orders.position()
-    async with aclosing(shop.orders.watch(after=after, poll_every=0.1)) as events:
-        order = await place(shop, product)
-        async with asyncio.timeout(PATIENCE):
-            assert (await anext(events)).order_id == order.id
+    product = create_product(stack, stock=1)
+    async with open_shop(stack) as shop:
+        await shop.auth.sign_in_as_guest()
+        after = await shop.orders.position()
+        async with aclosing(shop.orders.watch(after=after, poll_every=0.1)) as events:
+            order = await place(shop, product)
+            async with asyncio.timeout(PATIENCE):
+                assert (await anext(events)).order_id == order.id
 
 
 async def test_a_position_that_is_none_is_refused(shop: AsyncOrderbase) -> None:
@@ -174,9 +176,10 @@ async def test_a_position_that_is_none_is_refused(shop: AsyncOrderbase) -> None:
 
 
 async def test_a_connection_that_died_in_silence_is_given_up(
-    open_shop: OpenShop, stack: Stack, product: UUID
+    open_shop: OpenShop, stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As after a sleep of the machine: nobody hangs up, and nothing comes any more."""
+    """As after a sleep of the machine: nobody hangs up, nothing comes any more, tokens are old."""
+    product = create_product(stack, stock=2)
     line = Line(stack.environment["SUPABASE_URL"])
     states: list[str] = []
     async with (
@@ -191,8 +194,11 @@ async def test_a_connection_that_died_in_silence_is_given_up(
         async with asyncio.timeout(PATIENCE), watch as events:
             first = await place(buyer, product)
             assert (await anext(events)).order_id == first.id
+            token = await watcher.auth.token()
             line.freeze()
+            monkeypatch.setattr(_session, "time", SimpleNamespace(time=lambda: time() + 86_400.0))
             second = await place(buyer, product)
             while (await anext(events)).order_id != second.id:
                 pass
+            assert await watcher.auth.token() != token
     assert ("stale", "live") in set(pairwise(states))
