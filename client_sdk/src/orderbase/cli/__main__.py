@@ -1,0 +1,7 @@
+"""`python -m orderbase.cli`."""
+
+import sys
+
+from orderbase.cli import main
+
+sys.exit(main())

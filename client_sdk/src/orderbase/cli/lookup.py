@@ -1,0 +1,46 @@
+"""Orders as people name them."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from orderbase._sync import Orders
+from orderbase.cli.render import short
+from orderbase.errors import InvalidRequest, NotFound
+
+if TYPE_CHECKING:
+    from orderbase.staff import StaffOrders
+
+_SHORTEST_ID = 4
+_LONGEST_NUMBER = 18
+
+
+def find(orders: "Orders | StaffOrders", name: str) -> UUID:
+    """The id of the one of these orders with this id, number, or beginning of an id.
+
+    Raises:
+        NotFound: none is called so.
+        InvalidRequest: several are.
+    """
+    try:
+        return UUID(name)
+    except ValueError:
+        pass
+    if name.isdecimal() and name.isascii() and len(name) <= _LONGEST_NUMBER:
+        for order in orders.list(number=int(name), limit=1):
+            return order.id
+    return _only(_beginning_with(orders, name.lower()), name)
+
+
+def _beginning_with(orders: "Orders | StaffOrders", start: str) -> list[UUID]:
+    if len(start) < _SHORTEST_ID:
+        return []
+    return [order.id for order in orders.each() if order.id.hex.startswith(start)]
+
+
+def _only(fitting: list[UUID], name: str) -> UUID:
+    if not fitting:
+        raise NotFound(f"No order of yours is called {name}.", code="order_not_found")
+    if len(fitting) > 1:
+        ids = ", ".join(map(short, fitting[:5]))
+        raise InvalidRequest(f"Several orders begin so: {ids}.", code="ambiguous_order")
+    return fitting[0]

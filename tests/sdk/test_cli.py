@@ -1,0 +1,325 @@
+"""The command `orderbase` against the whole stack."""
+
+import asyncio
+import json
+import shlex
+import stat
+import subprocess
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from orderbase import Address, ConnectionFailed, Orderbase, Request, Response, _client
+from orderbase._http import AiohttpTransport
+from orderbase.cli.memory import FileStorage, Memory
+from tests.conftest import Stack
+from tests.sdk.cli import BUYING, Cli, connected, place
+from tests.sdk.live import PASSWORD, create_product, new_email
+from tests.sdk.worlds import StackWorld
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2J[red]Cup[/red]\u202e\u009b31m\u2028x"
+
+
+@pytest.fixture(scope="module")
+def product(stack: Stack) -> UUID:
+    return create_product(stack, stock=1000)
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: Stack) -> Cli:
+    return connected(Cli(tmp_path / "config", monkeypatch), stack)
+
+
+@pytest.fixture
+def guest(cli: Cli) -> Cli:
+    cli.run("sign-in", "--guest")
+    return cli
+
+
+def kept_files(cli: Cli) -> list[Path]:
+    return [path for path in cli.folder.rglob("*") if path.is_file()]
+
+
+def remembered(stack: Stack) -> Orderbase:
+    """The shop with whoever is signed in by the command."""
+    url, key = (stack.environment[name] for name in ("SUPABASE_URL", "SUPABASE_PUBLISHABLE_KEY"))
+    return Orderbase(url, key, storage=FileStorage(Memory(), url, key))
+
+
+def rename(stack: Stack, product: UUID, name: str) -> None:
+    with psycopg.connect(stack.environment["DATABASE_URL"]) as connection:
+        connection.execute(
+            "update products set name = %s, description = %s where id = %s", (name, name, product)
+        )
+
+
+def test_what_is_kept_is_for_its_owner_only(guest: Cli) -> None:
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in kept_files(guest)}
+    assert modes == {0o600}
+    assert any("access_token" in path.read_text("utf-8") for path in kept_files(guest))
+
+
+def test_a_session_lasts_from_one_command_to_the_next(cli: Cli) -> None:
+    email = new_email()
+    cli.run("sign-up", email, typed=f"{PASSWORD}\n")
+    assert email in cli.run("whoami").out
+    cli.run("sign-out")
+    assert "Sign in" in cli.run("whoami", exit_code=1).err
+    assert not any("token" in path.read_text("utf-8") for path in kept_files(cli))
+    assert "invalid_credentials" in cli.run("sign-in", email, typed="wrong\n", exit_code=1).err
+    cli.run("sign-in", email, typed=f"{PASSWORD}\n")
+    assert cli.json("whoami")["email"] == email
+
+
+def test_the_password_may_come_from_the_environment(
+    cli: Cli, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORDERBASE_PASSWORD", stack.environment["DEMO_PASSWORD"])
+    assert "staff" in cli.run("sign-in", stack.environment["DEMO_STAFF_EMAIL"]).out
+
+
+def test_a_guest_who_signs_up_keeps_the_orders(guest: Cli, product: UUID) -> None:
+    number = place(guest, product)["number"]
+    guest.run("sign-up", new_email(), typed=f"{PASSWORD}\n")
+    assert guest.json("whoami")["is_guest"] is False
+    assert [order["number"] for order in guest.json("orders")] == [number]
+
+
+@pytest.mark.parametrize("name", ["SUPABASE_SECRET_KEY", "SUPABASE_SERVICE_ROLE_KEY"])
+def test_a_secret_key_is_used_from_the_environment_only_and_never_kept(
+    cli: Cli, stack: Stack, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    url, secret = stack.environment["SUPABASE_URL"], stack.environment[name]
+    assert "secret key" in cli.run("connect", url, secret, exit_code=2).err
+    assert "secret key" in cli.run("--key", secret, "products", exit_code=2).err
+    monkeypatch.setenv("ORDERBASE_KEY", secret)
+    cli.run("products", "--limit", 1)
+    cli.run("sign-in", "--guest")
+    assert not any(secret in path.read_text("utf-8") for path in kept_files(cli))
+    monkeypatch.delenv("ORDERBASE_KEY")
+    cli.run("orders")
+
+
+def test_the_shop_of_make_env_is_found(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli = Cli(tmp_path, monkeypatch)
+    assert "orderbase connect" in cli.run("products", exit_code=2).err
+    for name in ("SUPABASE_URL", "SUPABASE_PUBLISHABLE_KEY"):
+        monkeypatch.setenv(name, stack.environment[name])
+    assert cli.json("products", "--limit", 1)
+
+
+def test_a_key_goes_to_no_other_shop(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUPABASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("SUPABASE_PUBLISHABLE_KEY", "sb_publishable_of_another_shop")
+    said = cli.run("--url", "http://127.0.0.1:10", "products", exit_code=2)
+    assert "not known" in said.err
+
+
+def test_the_catalogue_is_listed(cli: Cli, product: UUID) -> None:
+    assert "12.50 EUR" in cli.run("product", product).out
+    listed = cli.json("products", "cup", "--all")
+    assert {"price": 1250, "currency": "EUR"}.items() <= next(
+        each for each in listed if each["id"] == str(product)
+    ).items()
+    assert str(product) not in cli.run("products", "cup", "--all").out  # people read slugs
+    assert "cup-" in cli.run("products", "cup", "--all").out
+    assert "product_not_found" in cli.run("product", "no-such-thing", exit_code=1).err
+
+
+def test_an_order_is_placed_and_followed_to_its_end(guest: Cli, product: UUID) -> None:
+    said = guest.run(*("place", f"{product}=2", *BUYING[:-1], "--watch"), typed="y\n")
+    assert "Order for 25.00 EUR?" in said.err
+    assert [line.split()[-1] for line in said.out.splitlines()[-4:]] == [
+        *("placed", "paid", "shipped", "completed"),
+    ]
+
+
+@pytest.mark.parametrize("line", ["=2", "cup=", "cup=x", "cup=-1", "cup=1.5", f"cup={9**40}"])
+def test_what_is_no_line_of_an_order_is_not_right(guest: Cli, line: str) -> None:
+    assert "SLUG=QUANTITY" in guest.run("place", line, *BUYING, exit_code=2).err
+
+
+@pytest.mark.parametrize(("url", "key"), [("ftp://x", "k"), ("http://x", ""), ("http://x", "a\nb")])
+def test_what_is_no_shop_is_not_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, key: str
+) -> None:
+    cli = Cli(tmp_path, monkeypatch)
+    cli.run("connect", url, key, exit_code=2)
+    assert not kept_files(cli)
+
+
+def test_nothing_is_ordered_without_a_yes(guest: Cli, product: UUID) -> None:
+    guest.run("place", product, *BUYING[:-1], typed="n\n", exit_code=1)
+    guest.run("place", product, *BUYING[:-1], typed="", exit_code=1)
+    assert guest.json("orders") == []
+
+
+def test_an_order_that_does_not_end_well_ends_with_1(guest: Cli, product: UUID) -> None:
+    words = [word.replace("pm_card_visa", "pm_card_chargeDeclined") for word in BUYING]
+    said = guest.run("place", product, *words, "--watch", "--json", exit_code=1)
+    placed, *events = map(json.loads, said.out.splitlines())
+    assert (placed["status"], events[-1]["status"]) == ("placed", "payment_failed")
+    assert "declined" in guest.run("order", placed["number"]).out
+
+
+def test_a_shortage_says_what_is_short(guest: Cli, stack: Stack) -> None:
+    scarce = create_product(stack, stock=3)
+    rename(stack, scarce, HOSTILE)
+    said = guest.run("place", f"{scarce}=5", *BUYING, exit_code=1)
+    assert "insufficient_stock" in said.err
+    assert "5 wanted, 3 available" in said.err
+    assert_harmless(said.err)
+
+
+def test_a_price_that_has_changed_is_refused(
+    guest: Cli, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    product = create_product(stack, stock=3)
+
+    class Repricing(AiohttpTransport):
+        async def send(self, request: Request) -> Response:
+            if request.url.endswith("/rpc/place_order"):
+                with psycopg.connect(stack.environment["DATABASE_URL"]) as connection:
+                    connection.execute("update products set price = 1300 where id = %s", (product,))
+            return await super().send(request)
+
+    monkeypatch.setattr(_client, "AiohttpTransport", Repricing)
+    said = guest.run("place", product, *BUYING, exit_code=1)
+    assert "price_changed" in said.err
+    assert "13.00 EUR" in said.err
+    assert guest.json("orders") == []
+
+
+def test_an_unknown_outcome_says_how_to_find_out(
+    guest: Cli, product: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Losing(AiohttpTransport):
+        async def send(self, request: Request) -> Response:
+            answer = await super().send(request)
+            if request.url.endswith("/rpc/place_order"):
+                raise ConnectionFailed("lost")
+            return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_client, "AiohttpTransport", Losing)
+        said = guest.run("place", product, *BUYING, exit_code=1)
+    assert "is not known" in said.err
+    command = next(line for line in said.err.splitlines() if line.startswith("  orderbase place"))
+    _, *words = shlex.split(command)
+    assert "is placed" in guest.run(*words).out
+    assert len(guest.json("orders")) == 1
+
+
+def test_a_key_of_another_order_says_which_one(guest: Cli, product: UUID) -> None:
+    key = uuid4()
+    order = guest.json("place", product, *BUYING, "--idempotency-key", key)
+    said = guest.run("place", f"{product}=2", *BUYING, "--idempotency-key", key, exit_code=1)
+    assert f"orderbase order {order['id']}" in said.err
+
+
+def test_the_address_comes_from_a_file_options_or_the_address_book(
+    cli: Cli, stack: Stack, product: UUID, tmp_path: Path
+) -> None:
+    cli.run("sign-up", new_email(), typed=f"{PASSWORD}\n")
+    rest = ("--payment-method", "pm_card_visa", "--yes")
+    assert "Where to?" in cli.run("place", product, *rest, exit_code=2).err
+    said = cli.run("place", product, *rest, "--city", "Berlin", exit_code=2)
+    assert "postal_code" in said.err
+    file = tmp_path / "home.json"
+    parts = {"name": "Ada", "line1": "x", "city": "Bonn", "postal_code": "1", "country": "DE"}
+    file.write_text(json.dumps(parts), "utf-8")
+    order = cli.json("place", product, *rest, "--address", file, "--city", "Berlin")
+    assert order["shipping_address"] == parts | {"city": "Berlin", "line2": None, "region": None}
+    address = Address.model_validate(parts)
+    with remembered(stack) as shop:
+        shop.account.addresses.add(address)
+        assert "Where to?" in cli.run("place", product, *rest, exit_code=2).err
+        shop.account.addresses.add(address, default=True)
+    assert cli.json("place", product, *rest)["shipping_address"]["city"] == "Bonn"
+
+
+def test_orders_are_found_by_number_id_and_beginning(guest: Cli, product: UUID) -> None:
+    order = place(guest, product)
+    for name in (order["number"], order["id"], order["id"][:8]):
+        assert f"Order {order['number']}" in guest.run("order", name).out
+    shown = guest.json("order", order["number"])
+    assert (shown["items"][0]["quantity"], shown["events"][0]["status"]) == (1, "placed")
+    for name in ("999999999", "12", "nothing", "0" * 40):
+        assert "order_not_found" in guest.run("order", name, exit_code=1).err
+
+
+def test_orders_are_listed_by_status(guest: Cli, product: UUID) -> None:
+    guest.run("place", product, *BUYING, "--watch")
+    assert "completed" in guest.run("orders", "--status", "completed").out
+    assert guest.json("orders", "--status", "cancelled", "--status", "paid", "--all") == []
+    assert "not one of" in guest.run("orders", "--status", "lost", exit_code=2).err
+
+
+def test_an_order_is_cancelled_or_says_why_not(
+    guest: Cli, product: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = json.loads(guest.run("place", product, *BUYING, "--watch", "--json").out.split("\n")[0])
+    assert "order_not_cancellable" in guest.run("cancel", order["number"], exit_code=1).err
+
+    class Cancelling(AiohttpTransport):
+        async def send(self, request: Request) -> Response:
+            if request.url.endswith("/rpc/cancel_order"):
+                return Response(200, json.dumps(order | changes).encode())
+            return await super().send(request)
+
+    monkeypatch.setattr(_client, "AiohttpTransport", Cancelling)
+    changes = {"status": "cancelled", "ending": "cancelled"}
+    assert "is cancelled" in guest.run("cancel", order["number"]).out
+    changes = {"status": "paid", "ending": "cancelled"}
+    assert "12.50 EUR go back first" in guest.run("cancel", order["number"]).out
+
+
+async def test_someone_signs_in_with_the_code_of_a_mail(cli: Cli, stack: Stack) -> None:
+    email = new_email()
+    with cli.started("sign-in", "--code", email, stdin=subprocess.PIPE) as process:
+        code = await StackWorld(stack).code_mailed_to(email)
+        said, _ = await asyncio.to_thread(process.communicate, f"{code}\n", 20)
+    assert email in said
+
+
+@pytest.mark.parametrize("words", [("orders",), ("order", "1"), ("cancel", "1"), ("watch",)])
+def test_who_is_not_signed_in_is_told_how(cli: Cli, words: tuple[str, ...]) -> None:
+    assert "orderbase sign-in" in cli.run(*words, exit_code=1).err
+
+
+def test_what_the_shop_says_cannot_command_the_terminal(guest: Cli, stack: Stack) -> None:
+    hostile = create_product(stack, stock=3)
+    rename(stack, hostile, HOSTILE)
+    number = place(guest, hostile)["number"]
+    for words in (
+        *(("product", hostile), ("products", "cup", "--all"), ("order", number)),
+        *(("product", hostile, "--json"), ("order", number, "--json")),
+    ):
+        said = guest.run(*words)
+        assert_harmless(said.out + said.err)
+    assert r"\x1b]0;owned\x07" in guest.run("product", hostile).out
+    assert "[red]Cup[/red]" in guest.run("order", number).out
+    assert guest.json("product", hostile)["name"] == HOSTILE
+
+
+def assert_harmless(shown: str) -> None:
+    assert not {char for char in shown if not char.isprintable()} - {"\n"}
+
+
+def test_the_order_shows_the_price_of_the_country(guest: Cli, stack: Stack) -> None:
+    product = create_product(stack, stock=3)
+    with psycopg.connect(stack.environment["DATABASE_URL"]) as connection:
+        connection.execute(
+            "insert into product_prices (product_id, country, price, currency)"
+            " values (%s, 'CH', 1500, 'CHF')",
+            (product,),
+        )
+    swiss = [word.replace("DE", "CH") for word in BUYING[:-1]]
+    assert "15.00 CHF" in guest.run("product", product, "--country", "CH").out
+    said = guest.run("place", product, *swiss, typed="y\n")
+    assert "Order for 15.00 CHF?" in said.err
+    assert "15.00 CHF" in said.out
