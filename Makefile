@@ -6,7 +6,7 @@ RUN := $(BIN)/python -m local_stack
 IF_SET_UP = @test -x $(BIN)/python || { echo "orderbase: nothing is set up yet. Start the shop: make up."; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock up down status logs reset env demo test chaos mutants check fix types bench
+.PHONY: help setup lock up down status logs reset env demo test chaos mutants check fix types docs bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,9 +29,11 @@ node_modules/.stamp: package.json package-lock.json
 	@npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-lock: ## Pin the newest allowed Python packages, with hashes
+lock: ## Pin the newest allowed Python packages, and the SDK's oldest, with hashes
 	$(BIN)/uv pip compile pyproject.toml client_sdk/pyproject.toml --all-extras --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-annotate --no-emit-index-url --quiet --output-file requirements/dev.txt
+	$(BIN)/uv pip compile client_sdk/pyproject.toml --resolution lowest-direct --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-annotate --no-emit-index-url --quiet --output-file requirements/oldest.txt
 
 up: setup ## Start the whole shop and return when it is healthy
 ifneq ($(STACK),embedded)
@@ -81,6 +83,10 @@ fix: setup ## Format, and mend what the linters can mend
 
 types: setup ## Generate the SDK's types from the schema
 	@$(BIN)/python scripts/types
+
+docs: setup ## Build the SDK's documentation into client_sdk/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --config-file client_sdk/mkdocs.yml
+	@echo "Built: client_sdk/site/index.html. To search in it: $(BIN)/mkdocs serve --config-file client_sdk/mkdocs.yml"
 
 bench: setup ## Measure speed, as ratios in one run
 	@$(BIN)/python -m benchmarks

@@ -17,6 +17,7 @@ from statistics import median
 
 from benchmarks.report import Report, percentile
 from benchmarks.sdk_clients import LISTED, Call, Shops, place
+from benchmarks.sdk_feed import growth_over
 from benchmarks.shop import open_shop
 from benchmarks.stack import stack
 from local_stack.settings import Settings
@@ -186,4 +187,6 @@ def main() -> None:
         growth = growth_of_watching(started.settings)
     report.add("events of the feed to one watcher", per_second, "events/s", at_least=10_000)
     report.add("  its memory, later / at first", growth, "x", at_most=1.1)
+    million = growth_over(1_000_000)
+    report.add("  its process, after a million / at first", million, "x", at_most=1.1)
     report.show()

@@ -1,6 +1,7 @@
 """What the live tests share: a product of their own, shoppers, and a line that can be cut."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
@@ -8,9 +9,11 @@ from uuid import UUID, uuid4
 
 import psycopg
 
+from local_stack.settings import REPOSITORY
 from orderbase import Address, AsyncOrderbase, FeedEvent, Order
 from tests.conftest import Stack
 
+README = REPOSITORY / "client_sdk" / "README.md"
 ADDRESS = Address(name="Ada", line1="Main St 1", city="Berlin", postal_code="10115", country="DE")
 PASSWORD = "correct horse 1"  # noqa: S105 - of accounts that live as long as a test
 PATIENCE = 20.0
@@ -20,6 +23,14 @@ NEVER = 3600.0
 
 def new_email() -> str:
     return f"{uuid4()}@example.com"
+
+
+def first_example(stack: Stack) -> str:
+    """The program that the README begins with, for this stack."""
+    example = re.search(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    assert example is not None
+    program = example[1].replace("http://127.0.0.1:54321", stack.environment["SUPABASE_URL"])
+    return program.replace("sb_publishable_...", stack.environment["SUPABASE_PUBLISHABLE_KEY"])
 
 
 def create_product(stack: Stack, *, stock: int) -> UUID:

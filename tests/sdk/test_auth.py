@@ -3,8 +3,10 @@
 import asyncio
 import base64
 import json
+import re
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 
 import httpx
 import pytest
@@ -37,6 +39,7 @@ class AuthServer:
         self.guest = True
         self.confirm = False
         self.expired: set[str] = set()
+        self.clock_ahead = 0
         self._issued = 0
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -64,6 +67,8 @@ class AuthServer:
                 self.guest = self.guest and request.url.params["grant_type"] != "password"
                 return self._answer(self.session())
             case "user":
+                if request.headers["authorization"] in self.expired:
+                    return httpx.Response(403, json={"error_code": "bad_jwt", "msg": "Expired."})
                 self.guest = False
                 return self._answer(self.user)
             case _:
@@ -86,7 +91,7 @@ class AuthServer:
         return {
             "access_token": f"token-{self._issued}", "refresh_token": f"refresh-{self._issued}",
             "token_type": "bearer", "expires_in": self.lifetime,
-            "expires_at": int(time.time()) + self.lifetime, "user": self.user,
+            "expires_at": int(time.time()) + self.clock_ahead + self.lifetime, "user": self.user,
         }  # fmt: skip
 
 
@@ -167,6 +172,70 @@ async def test_a_slow_clock_does_not_lock_anyone_out(shop_over: OpenShop) -> Non
             await shop.products.list()
     assert failure.value.code == "PGRST301"
     assert server.paths == ["signup", "token", "token"]
+
+
+@pytest.mark.parametrize("ahead", [-7200, 7200])
+async def test_the_servers_clock_does_not_say_when_to_refresh(
+    shop_over: OpenShop, ahead: int
+) -> None:
+    server = AuthServer()
+    server.clock_ahead = ahead
+    async with shop_over(server) as shop:
+        await shop.auth.sign_in_as_guest()
+        await shop.products.list()
+        await shop.products.list()
+    assert server.paths == ["signup"]
+
+
+async def test_a_guest_whose_token_was_just_refreshed_becomes_an_account(
+    shop_over: OpenShop,
+) -> None:
+    server = AuthServer(lifetime=5)
+    async with shop_over(server) as shop:
+        await shop.auth.sign_in_as_guest()
+        account = await shop.auth.become_account(email="a@example.com", password=PASSWORD)
+    assert not account.is_guest
+    assert server.paths == ["signup", "token", "user", "token"]
+    assert server.bodies[-1] == {"refresh_token": "refresh-2"}
+
+
+async def test_auth_too_may_find_a_token_expired(shop_over: OpenShop) -> None:
+    server = AuthServer()
+    server.expired = {"Bearer token-1"}
+    async with shop_over(server) as shop:
+        await shop.auth.sign_in_as_guest()
+        account = await shop.auth.become_account(email="a@example.com", password=PASSWORD)
+    assert not account.is_guest
+
+
+async def test_a_session_that_another_process_has_refreshed_is_taken_over(
+    shop_over: OpenShop,
+) -> None:
+    server, keeper = AuthServer(lifetime=5), Keeper()
+    async with (
+        shop_over(server, storage=keeper) as first,
+        AsyncExitStack() as later,
+    ):
+        await first.auth.sign_in_as_guest()
+        second = await later.enter_async_context(shop_over(server, storage=keeper))
+        server.lifetime = 3600
+        assert [await shop.auth.token() for shop in (first, second)] == ["token-2"] * 2
+    assert server.paths == ["signup", "token"]
+
+
+async def test_a_storage_that_others_use_does_not_make_us_somebody_else(
+    shop_over: OpenShop,
+) -> None:
+    server, keeper = AuthServer(lifetime=5), Keeper()
+    async with shop_over(server, storage=keeper) as shop:
+        user = await shop.auth.sign_in_as_guest()
+        server.lifetime = 3600
+        assert keeper.value is not None
+        keeper.value = keeper.value.replace(USER_ID, USER_ID[:-1] + "b")
+        keeper.value = keeper.value.replace("token-1", "stolen").replace("refresh-1", "other")
+        keeper.value = re.sub(r'"expires_at":[\d.]+', '"expires_at":1e11', keeper.value)
+        assert await shop.auth.token() == "token-2"
+        assert shop.auth.user == user
 
 
 async def test_listeners_hear_of_changes_until_they_leave() -> None:
@@ -364,7 +433,10 @@ async def test_a_token_that_the_server_refuses_is_not_tried_twice(shop_over: Ope
     assert len(server.rest_tokens) == 1
 
 
-@pytest.mark.parametrize("token", ["", "key", "a.b.c", access_token(sub="no one"), "e30.e30.x"])
+BAD_TOKENS = ["", "key", "a.b.c", access_token(sub="no one"), "e30.e30.x", access_token() + "\r\n"]
+
+
+@pytest.mark.parametrize("token", BAD_TOKENS)
 async def test_what_is_no_users_token_is_refused(shop_over: OpenShop, token: str) -> None:
     async with shop_over(AuthServer()) as shop:
         with pytest.raises(AuthError) as failure:

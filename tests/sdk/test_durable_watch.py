@@ -21,6 +21,7 @@ from orderbase import AsyncOrderbase, FeedEvent, OrderbaseError
 from orderbase._feed import Position
 from tests.conftest import Stack
 from tests.sdk.conftest import OpenShop
+from tests.sdk.elsewhere import IS_ELSEWHERE
 from tests.sdk.live import ADDRESS, PASSWORD, Line, create_product, new_email
 from tests.waiting import until
 
@@ -35,6 +36,8 @@ PATIENCE = 60.0 + ORDERS
 @pytest.fixture(scope="module")
 def own_stack() -> Iterator[Stack]:
     """A stack whose database may be killed."""
+    if IS_ELSEWHERE:
+        pytest.skip("kills PostgreSQL, which only the embedded stack lets it do")
     with running_stack(without=["functions"]) as settings:
         yield Stack(settings)
 

@@ -12,7 +12,7 @@ from orderbase.errors import CODES, OrderbaseError
 MIGRATIONS = Path(__file__).parents[2] / "supabase" / "migrations"
 _REFUSAL = re.compile(r"private\.refuse\(\s*(\d{3}),\s*(case .*? end|'\w+')", re.DOTALL)
 # Said by this client, not by the database.
-_OWN = {"invalid_order_id"}
+_OWN = {"invalid_address_id", "invalid_order_id"}
 
 
 def _refusals() -> dict[str, int]:
@@ -50,6 +50,21 @@ def test_a_database_that_went_away_may_come_back() -> None:
     lost = _answer(400, {"code": "", "details": None, "hint": None, "message": ""})
     assert isinstance(lost, errors.ConnectionFailed)
     assert lost.may_pass
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("403", "PermissionDenied"),
+        ("404", "NotFound"),
+        ("409", "Conflict"),
+        ("x", "InvalidRequest"),
+    ],
+)
+def test_storage_says_the_status_in_the_body(said: str, name: str) -> None:
+    refusal = _answer(400, {"statusCode": said, "error": "Duplicate", "message": "It is there."})
+    assert type(refusal).__name__ == name
+    assert refusal.message == "It is there."
 
 
 def test_the_table_lists_no_code_that_the_database_never_says() -> None:
@@ -109,7 +124,9 @@ def test_retry_after_is_seconds_or_nothing(header: str | None, seconds: float | 
     assert (error.retry_after, error.message) == (seconds, "Slow.")
 
 
-@pytest.mark.parametrize("content", [b"", b"<html>", b"[1]", b"\xff", b'{"message": 1}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"<html>", b"[1]", b"\xff", b'{"message": 1}', b"[" * 100_000]
+)
 def test_any_answer_becomes_an_error(content: bytes) -> None:
     error = errors.from_response(502, content, {})
     assert type(error) is errors.ServerError

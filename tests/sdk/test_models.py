@@ -13,15 +13,24 @@ from orderbase import (
     Address,
     CatalogueEntry,
     FeedEvent,
+    ImageVariant,
+    MarketPrice,
     Money,
     Order,
     OrderDetails,
     OrderEvent,
     OrderItem,
     OrderStatus,
+    Preferences,
     Product,
+    ProductImage,
+    Profile,
+    Quote,
+    SavedAddress,
+    _account,
+    _addresses,
     _orders,
-    _products,
+    _product_columns,
     schema,
 )
 
@@ -46,11 +55,25 @@ ITEM = {
 }  # fmt: skip
 
 # What a model makes of a column: the column's type stands for the model's.
-READ_AS = {Address: JsonValue, dict[str, JsonValue]: JsonValue}
+READ_AS = {
+    Address: JsonValue,
+    dict[str, JsonValue]: JsonValue,
+    tuple[ImageVariant, ...]: JsonValue,
+}
 # Fields that are no column of the model's own table.
-DERIVED = {"inventory", "items", "product", "position"}
+DERIVED = {
+    Product: {"inventory", "market", "images"},
+    OrderDetails: {"items"},
+    OrderItem: {"product"},
+    FeedEvent: {"position"},
+}
 ROWS: list[tuple[type[BaseModel], type[BaseModel]]] = [
     (Product, schema.PublicProducts),
+    (MarketPrice, schema.PublicProductPrices),
+    (ProductImage, schema.PublicProductImages),
+    (Profile, schema.PublicProfiles),
+    (Preferences, schema.PublicPreferences),
+    (SavedAddress, schema.PublicAddresses),
     (CatalogueEntry, schema.PublicProducts),
     (Order, schema.PublicOrders),
     (OrderDetails, schema.PublicOrders),
@@ -66,14 +89,17 @@ def test_every_field_is_a_column_of_the_same_type(
 ) -> None:
     columns = get_type_hints(row)
     for name, field in model.model_fields.items():
-        if name not in DERIVED:
+        if name not in DERIVED.get(model, ()):
             assert field.annotation is not None
             assert _same(field.annotation, columns[field.alias or name]), name
 
 
 def test_the_columns_that_are_asked_for_exist() -> None:
     asked: list[tuple[str, type[BaseModel]]] = [
-        (_products._COLUMNS, schema.PublicProducts),
+        (_product_columns.COLUMNS, schema.PublicProducts),
+        (_account._PROFILE_COLUMNS, schema.PublicProfiles),
+        (_account._PREFERENCES_COLUMNS, schema.PublicPreferences),
+        (_addresses._COLUMNS, schema.PublicAddresses),
         (_orders._ORDER_COLUMNS, schema.PublicOrders),
         (_orders._EVENT_COLUMNS, schema.PublicOrderEvents),
     ]
@@ -110,6 +136,52 @@ def test_models_survive_their_own_json(extra: dict[str, object]) -> None:
 
 def test_a_column_that_comes_later_does_no_harm() -> None:
     assert Order.model_validate(ORDER | {"gift": True}) == Order.model_validate(ORDER)
+
+
+QUOTE: dict[str, object] = {
+    "quote": "e30.c2ln", "country": "CH", "currency": "CHF", "total": 700, "arms": {"sale": "low"},
+    "expires_at": NOW, "lines": [
+        {"product_id": str(PRODUCT_ID), "name": "Cup", "quantity": 2, "unit_price": 350}
+    ],
+}  # fmt: skip
+IMAGE: dict[str, object] = {
+    "id": str(PRODUCT_ID), "path": "p/800.jpg", "alt": "A cup", "position": 0, "width": 900,
+    "height": 900, "colour": "#aabbcc", "placeholder": None, "variants": [
+        {"width": width, "height": width, "format": kind, "path": f"p/{width}.{kind}", "bytes": 9}
+        for width in (800, 400) for kind in ("webp", "jpeg")
+    ],
+}  # fmt: skip
+
+
+def test_a_quote_is_money_and_keeps_its_secret_to_itself() -> None:
+    quote = Quote.model_validate(QUOTE)
+    assert quote.total == Money(700, "CHF") == quote.lines[0].total
+    assert quote.lines[0].unit_price == Money(350, "CHF")
+    assert quote.token == "e30.c2ln"  # noqa: S105 - signed by nobody
+    assert quote.token not in repr(quote)
+    assert Quote.model_validate_json(quote.model_dump_json()) == quote
+
+
+def test_a_product_costs_what_it_costs_in_its_market() -> None:
+    there = {"market": [{"price": 350, "currency": "CHF"}], "images": [IMAGE]}
+    product = Product.model_validate(PRODUCT | there)
+    assert product.price == Money(350, "CHF")
+    assert product.currency == "CHF"
+    assert product.base_price == Money(250, "EUR")
+    assert Product.model_validate_json(product.model_dump_json()) == product
+
+
+@pytest.mark.parametrize(
+    ("width", "found"), [(1, 400), (400, 400), (401, 800), (800, 800), (9000, 800)]
+)
+def test_a_picture_is_as_wide_as_it_is_shown_or_as_wide_as_there_is(width: int, found: int) -> None:
+    image = ProductImage.model_validate(IMAGE)
+    for kind in ("webp", "jpeg"):
+        variant = image.fitting(width, kind)
+        assert variant is not None
+        assert (variant.width, variant.format) == (found, kind)
+    plain = ProductImage.model_validate(IMAGE | {"variants": []})
+    assert plain.fitting(width) is None
 
 
 def test_models_do_not_change() -> None:

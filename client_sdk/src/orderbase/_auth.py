@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue
 
 from orderbase import errors
 from orderbase._call import Call
 from orderbase._send import Sender
-from orderbase._session import Session, SessionStorage, read_session, read_user
+from orderbase._session import Session, SessionStorage, read_session, read_user, stored_session
 from orderbase.models import User
 
 
@@ -39,7 +39,7 @@ class AsyncAuth:
         """`session`: the one to begin with; by default the one in the storage."""
         self._sender = sender
         self._storage = storage
-        self._session = session or _stored(storage)
+        self._session = session or stored_session(storage)
         self._refreshing: asyncio.Task[None] | None = None
         self._listeners: list[Callable[[], None]] = []
 
@@ -111,6 +111,7 @@ class AsyncAuth:
             raise errors.AuthError("No guest is signed in.", code="not_a_guest")
         body = _credentials(email, password)
         await self._sender.send(Call("PUT", "/auth/v1/user", read_user, body), self)
+        session = self._session or session  # it may have been refreshed for that call
         await self._renew(session, session.access_token)  # that token still says "anonymous"
         return (self._session or session).user
 
@@ -174,6 +175,8 @@ class AsyncAuth:
         await asyncio.shield(self._refreshing)
 
     async def _exchange(self, session: Session) -> None:
+        if self._session is session and self._renewed_elsewhere(session):
+            return
         body: dict[str, JsonValue] = {"refresh_token": session.refresh_token}
         path = "/auth/v1/token?grant_type=refresh_token"
         call = Call("POST", path, read_session, body)
@@ -181,23 +184,28 @@ class AsyncAuth:
         if self._session is session:  # nobody has signed in or out meanwhile
             self._remember(renewed)
 
+    def _renewed_elsewhere(self, session: Session) -> bool:
+        """Take over what another process has put into the storage: our refresh token is used up."""
+        kept = stored_session(self._storage)
+        if kept is None or kept.expires_soon or kept.user.id != session.user.id:
+            return False
+        if kept.refresh_token == session.refresh_token:
+            return False
+        self._become(kept)
+        return True
+
     def _remember(self, session: Session | None) -> None:
-        self._session = session
         if session is None:
             self._storage.remove()
         else:
             self._storage.set(session.model_dump_json())
+        self._become(session)
+
+    def _become(self, session: Session | None) -> None:
+        self._session = session
+        self._refreshing = None  # that was for another session
         for callback in tuple(self._listeners):
             callback()
-
-
-def _stored(storage: SessionStorage) -> Session | None:
-    kept = storage.get()
-    try:
-        return None if kept is None else Session.model_validate_json(kept)
-    except ValidationError:
-        storage.remove()  # of another version, or not ours
-        return None
 
 
 def _credentials(email: str, password: str) -> dict[str, JsonValue]:

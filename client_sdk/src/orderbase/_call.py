@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, Literal, TypeVar
 from urllib.parse import quote, urlencode
 from uuid import UUID
 
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import JsonValue, TypeAdapter
 
 from orderbase import errors
 from orderbase._http import Request, Response
@@ -25,6 +25,7 @@ class Call(Generic[T]):
 
     `repeatable`: whether it may be sent again when nobody knows what became of it, as it only
     reads, or its effect has a key.
+    `takes`: seconds that it may take, however impatient the client is.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -34,6 +35,7 @@ class Call(Generic[T]):
     repeatable: bool = True
     idempotency_key: UUID | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    takes: float = 0.0
 
     def request(self, url: str, headers: Mapping[str, str]) -> Request:
         """The request to send to the project at `url`."""
@@ -54,7 +56,7 @@ class Call(Generic[T]):
             raise errors.from_response(response.status, response.content, response.headers)
         try:
             return self.parse(response.content)
-        except (ValidationError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise errors.unreadable(response.status, response.headers) from error
 
 
@@ -64,6 +66,18 @@ def select(
     """Read rows of a table."""
     query = urlencode({"select": columns, **params}, quote_via=quote, safe=":*(),.")
     return Call("GET", f"/rest/v1/{table}?{query}", parse)
+
+
+def write(
+    rows: Call[T],
+    method: Literal["POST", "PATCH", "DELETE"],
+    body: Mapping[str, JsonValue] | None = None,
+    *,
+    repeatable: bool = True,
+) -> Call[T]:
+    """Add a row, or change or remove those that a call selects; answers what it would read."""
+    headers = {"prefer": "return=representation"}
+    return replace(rows, method=method, body=body, repeatable=repeatable, headers=headers)
 
 
 def rpc(

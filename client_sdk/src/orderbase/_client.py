@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
+from orderbase._account import AsyncAccount
 from orderbase._async_orders import AsyncOrders
 from orderbase._auth import AsyncAuth
-from orderbase._http import AiohttpTransport, Transport
+from orderbase._http import AiohttpTransport, Transport, is_address, is_header
 from orderbase._products import AsyncProducts
 from orderbase._send import Patience, Sender
 from orderbase._session import MemoryStorage, SessionStorage, session_of_token
 
 if TYPE_CHECKING:
+    from pydantic import TypeAdapter
     from supabase import AsyncClient
+
+    from orderbase._columns import I, Table, U
+    from orderbase._facts import R
+    from orderbase._rows import AsyncRows
+    from orderbase.staff import AsyncStaff
+
+T = TypeVar("T")
 
 
 class AsyncOrderbase:
@@ -36,6 +46,12 @@ class AsyncOrderbase:
         storage: keeps the session, and has the one to begin with; in memory by default.
         transport: carries the requests, until the client is closed; aiohttp by default.
 
+    Attributes:
+        auth (AsyncAuth): signs people in and out.
+        products (AsyncProducts): what the shop sells.
+        orders (AsyncOrders): the orders of whoever is signed in.
+        account (AsyncAccount): what they have told the shop about themselves.
+
     Raises:
         ValueError: `url` or `key` is empty, or `url` is not an http(s) address.
     """
@@ -51,7 +67,7 @@ class AsyncOrderbase:
         storage: SessionStorage | None = None,
         transport: Transport | None = None,
     ) -> None:
-        if not key or not url.startswith(("http://", "https://")):
+        if not key or not is_header(key) or not is_address(url):
             raise ValueError("a shop needs the http(s) address of its project, and a key")
         carrier = transport or AiohttpTransport()
         patience = Patience(timeout, deadline, retries)
@@ -66,6 +82,7 @@ class AsyncOrderbase:
         self.auth = auth
         self.products = AsyncProducts(sender, auth)
         self.orders = AsyncOrders(sender, auth)
+        self.account = AsyncAccount(sender, auth)
 
     def as_user(self, access_token: str) -> AsyncOrderbase:
         """The same shop for the user of an access token, over the same connections.
@@ -80,6 +97,45 @@ class AsyncOrderbase:
         shop = object.__new__(AsyncOrderbase)
         shop._serve(self._sender, auth, None)
         return shop
+
+    @cached_property
+    def staff(self) -> AsyncStaff:
+        """The back office, for the shop's staff."""
+        from orderbase.staff import AsyncStaff  # noqa: PLC0415 - most programs need it never
+
+        return AsyncStaff(self._sender, self.auth)
+
+    def rows(self, table: type[Table[R, I, U]]) -> AsyncRows[R, I, U]:
+        """The rows of any table, typed: `orderbase.tables` has them all.
+
+        paid = await shop.rows(tables.Orders).where(tables.Orders.status == "paid").all()
+        """
+        from orderbase._rows import rows_of  # noqa: PLC0415 - most programs need it never
+
+        return rows_of(self._sender, self.auth, table)
+
+    async def verb(
+        self,
+        name: str,
+        arguments: Mapping[str, object],
+        result: type[T] | TypeAdapter[T],
+        *,
+        repeat: bool = False,
+    ) -> T:
+        """Call a function of the database that has no method here.
+
+            counts = await shop.verb("order_counts", {}, dict[str, int], repeat=True)
+
+        Args:
+            name: of the function.
+            arguments: by name: whatever JSON can hold, and ids, moments and models.
+            result: the type to read the answer as; NoneType if there is none.
+            repeat: whether it may be sent again after a lost answer, as it only reads, or does
+                nothing the second time.
+        """
+        from orderbase._verb import verb  # noqa: PLC0415 - most programs need it never
+
+        return await self._sender.send(verb(name, arguments, result, repeat=repeat), self.auth)
 
     @cached_property
     def supabase(self) -> AsyncClient:

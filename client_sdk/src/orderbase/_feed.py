@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Literal, NamedTuple, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from orderbase import errors
 from orderbase._send import backoff
@@ -59,6 +59,28 @@ class Hints(Protocol):
 
     async def wait(self, beyond: Position, timeout: float) -> None:  # noqa: ASYNC109 - Protocol
         """Return at a hint beyond a position, at a nudge, or after `timeout` seconds."""
+        ...
+
+
+class Listening(Protocol):
+    """What hears that there may be something to read."""
+
+    @property
+    def hints(self) -> Hints:
+        """What it has heard."""
+        ...
+
+    async def run(self) -> None:
+        """Listen until cancelled."""
+        ...
+
+
+@runtime_checkable
+class Announcer(Protocol):
+    """A transport that knows by itself what happens: watches listen to it, and not to Realtime."""
+
+    def listener(self) -> Listening:
+        """What a watch listens with."""
         ...
 
 

@@ -4,14 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
 
 from orderbase import errors
 
 if TYPE_CHECKING:
     import aiohttp
+
+
+def is_address(url: str) -> bool:
+    """Whether requests can be sent to an address with paths behind it."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises
+    except ValueError:
+        return False
+    plain = url.isascii() and url.isprintable() and not set(url) & set(" ?#")
+    return plain and parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def is_header(value: str) -> bool:
+    """Whether a text can be sent in a header."""
+    return value.isascii() and value.isprintable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +78,21 @@ class AiohttpTransport:
         import aiohttp  # noqa: PLC0415
         from yarl import URL  # noqa: PLC0415
 
+        from orderbase._proxy import way_to  # noqa: PLC0415
+
         if self._session is None:
             self._session = _session()
         url = URL(request.url, encoded=True)
+        way = way_to(url.scheme, url.host or "")
         try:
             async with self._session.request(
                 request.method,
                 url,
-                headers=request.headers,
+                headers={**request.headers, **way.headers},
                 data=request.content,
                 allow_redirects=False,
-                proxy=_proxy(url.scheme, url.host or ""),
+                proxy=way.proxy,
+                proxy_headers=way.proxy_headers,
             ) as answer:
                 return Response(answer.status, await answer.read(), answer.headers)
         except (aiohttp.ClientError, OSError) as error:
@@ -92,15 +112,3 @@ def _session() -> aiohttp.ClientSession:
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # the sender has its own
     )
-
-
-@lru_cache
-def _proxy(scheme: str, host: str) -> str | None:
-    """The proxy that the environment asks for.
-
-    aiohttp would find it too, but it looks anew for every request, in another thread: that takes
-    five times as long as the request.
-    """
-    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - rarely needed twice
-
-    return None if proxy_bypass(host) else getproxies().get(scheme)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from orderbase import _orders, errors
 from orderbase._auth import AsyncAuth
-from orderbase._feed import PAGE_ROWS, Follower, Position, WatchState
+from orderbase._feed import PAGE_ROWS, Announcer, Follower, Listening, Position, WatchState
 from orderbase._send import Sender
 from orderbase._wanted import Wanted, WatchOptions
 from orderbase.models import FeedEvent, Snapshot, User
@@ -102,8 +102,6 @@ class Reader:
         return await self._sender.send(_orders.before_first_event(order_id), self._auth)
 
     def _follow(self, position: Position) -> Follower:
-        from orderbase._realtime import Listener  # noqa: PLC0415 - imports aiohttp
-
         sender, auth, user = self._sender, self._auth, self._auth.user
 
         async def read(after: Position) -> Sequence[FeedEvent]:
@@ -111,8 +109,7 @@ class Reader:
                 raise errors.AuthError("Somebody else is signed in now.", code="user_changed")
             return await sender.send(_orders.feed(str(after), PAGE_ROWS), auth, retries=0)
 
-        row_filter = self._wanted.row_filter(user)
-        listener = Listener(auth, url=sender.url, key=sender.key, row_filter=row_filter)
+        listener = self._listener(user)
         self._run(listener.run())
         # Whoever drops the reader without closing it leaves nothing running.
         weakref.finalize(self, _abandon, asyncio.get_running_loop(), self._tasks)
@@ -120,6 +117,14 @@ class Reader:
         return Follower(
             read, listener.hints, position, poll_every=poll_every, tell=self._status.tell
         )
+
+    def _listener(self, user: User | None) -> Listening:
+        if isinstance(self._sender.transport, Announcer):
+            return self._sender.transport.listener()
+        from orderbase._realtime import Listener  # noqa: PLC0415 - imports aiohttp
+
+        sender, row_filter = self._sender, self._wanted.row_filter(user)
+        return Listener(self._auth, url=sender.url, key=sender.key, row_filter=row_filter)
 
     def _run(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(work)

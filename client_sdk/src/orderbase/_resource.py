@@ -1,7 +1,9 @@
 """What all parts of a shop share: they call as whoever is signed in."""
 
 from typing import TypeVar
+from uuid import UUID
 
+from orderbase import errors
 from orderbase._auth import AsyncAuth
 from orderbase._call import Call
 from orderbase._send import Sender
@@ -18,3 +20,13 @@ class Resource:
 
     async def _call(self, call: Call[T]) -> T:
         return await self._sender.send(call, self._auth)
+
+    def _me(self) -> UUID:
+        """Who is signed in.
+
+        Raises:
+            AuthError: nobody is.
+        """
+        if self._auth.user is None:
+            raise errors.AuthError("Nobody is signed in.", code="sign_in_required")
+        return self._auth.user.id

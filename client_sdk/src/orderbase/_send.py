@@ -10,14 +10,13 @@ from typing import Protocol, TypeVar
 from orderbase import errors
 from orderbase._call import Call
 from orderbase._http import Transport
+from orderbase._version import VERSION
 
 T = TypeVar("T")
 
-VERSION = "0.1.0"
-
 _FIRST_DELAY = 0.1
 _LONGEST_DELAY = 5.0
-_EXPIRED = frozenset({"PGRST301", "PGRST303"})  # PostgREST before and since version 13
+_EXPIRED = frozenset({"PGRST301", "PGRST303", "bad_jwt"})  # PostgREST before and since 13; Auth
 _AGENT = f"orderbase-python/{VERSION} python/{platform.python_version()}"
 
 
@@ -57,7 +56,7 @@ class Sender:
     ) -> None:
         self.url = url
         self.key = key
-        self._transport = transport
+        self.transport = transport
         self._patience = patience
         self._sleep = sleep
 
@@ -69,7 +68,7 @@ class Sender:
         """
         retries = self._patience.retries if retries is None else retries
         clock = asyncio.get_running_loop().time
-        deadline = clock() + self._patience.deadline
+        deadline = clock() + max(self._patience.deadline, call.takes)
         attempt = 0
         while True:
             try:
@@ -84,7 +83,7 @@ class Sender:
             attempt += 1
 
     async def _attempt(self, call: Call[T], caller: Identity, left: float) -> T:
-        seconds = min(self._patience.timeout, left)
+        seconds = min(max(self._patience.timeout, call.takes), left)
         try:
             async with asyncio.timeout(seconds):
                 return await self._send_once(call, caller)
@@ -110,7 +109,7 @@ class Sender:
             "authorization": f"Bearer {token or self.key}",
             "x-client-info": _AGENT,
         }
-        response = await self._transport.send(call.request(self.url, headers))
+        response = await self.transport.send(call.request(self.url, headers))
         return call.read(response)
 
 

@@ -5,9 +5,10 @@ import time
 from typing import Protocol
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from orderbase import errors
+from orderbase._http import is_header
 from orderbase.models import User
 
 _MARGIN_SECONDS = 30.0
@@ -93,7 +94,6 @@ class _Answer(_Model):
     access_token: str
     refresh_token: str
     expires_in: float
-    expires_at: float | None = None
     user: _Person
 
 
@@ -112,7 +112,7 @@ def read_session(content: bytes) -> Session:
     return Session(
         access_token=answer.access_token,
         refresh_token=answer.refresh_token,
-        expires_at=answer.expires_at or time.time() + answer.expires_in,
+        expires_at=time.time() + answer.expires_in,  # not the server's: clocks differ
         user=answer.user.user(),
     )
 
@@ -126,6 +126,16 @@ def read_user(content: bytes) -> User:
     return _Person.model_validate_json(content).user()
 
 
+def stored_session(storage: SessionStorage) -> Session | None:
+    """The session that is kept there, if any."""
+    kept = storage.get()
+    try:
+        return None if kept is None else Session.model_validate_json(kept)
+    except ValidationError:
+        storage.remove()  # of another version, or not ours
+        return None
+
+
 def session_of_token(token: str) -> Session:
     """The session of an access token alone. The server checks its signature, at each call.
 
@@ -133,6 +143,8 @@ def session_of_token(token: str) -> Session:
         AuthError: it is not the access token of a user.
     """
     try:
+        if not is_header(token):
+            raise ValueError("it cannot be sent")  # noqa: TRY301 - one of the reasons
         payload = token.split(".")[1]
         decoded = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
         claims = _Claims.model_validate_json(decoded)

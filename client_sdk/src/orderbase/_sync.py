@@ -5,24 +5,35 @@ Signatures and documentation are those of the asynchronous methods.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
+from orderbase._account import AsyncAccount
+from orderbase._addresses import AsyncAddresses
 from orderbase._async_orders import AsyncOrders
 from orderbase._auth import AsyncAuth
 from orderbase._blocking import Blocking, Portal, blocking
 from orderbase._blocking_watch import Subscription, Watch
 from orderbase._client import AsyncOrderbase
+from orderbase._each import iterating
 from orderbase._http import Transport
 from orderbase._products import AsyncProducts
 from orderbase._session import SessionStorage
 from orderbase._wanted import WatchOptions
-from orderbase.models import FeedEvent, User
+from orderbase.models import FeedEvent, ImageFormat, ProductImage, User
 
 if TYPE_CHECKING:
+    from pydantic import TypeAdapter
     from supabase import Client
+
+    from orderbase._blocking_rows import Rows
+    from orderbase._columns import I, Table, U
+    from orderbase._facts import R
+    from orderbase.staff import Staff
+
+T = TypeVar("T")
 
 
 class Auth(Blocking[AsyncAuth]):
@@ -47,15 +58,28 @@ class Products(Blocking[AsyncProducts]):
     """See AsyncProducts: the same, and each method waits."""
 
     list = blocking(AsyncProducts.list)
+    each = iterating(AsyncProducts.each)
     get = blocking(AsyncProducts.get)
+
+    def image_url(
+        self,
+        image: ProductImage,
+        *,
+        width: int | None = None,
+        format: ImageFormat = "webp",  # noqa: A002
+    ) -> str:
+        """See AsyncProducts.image_url."""
+        return self._async.image_url(image, width=width, format=format)
 
 
 class Orders(Blocking[AsyncOrders]):
     """See AsyncOrders: the same, and each method waits."""
 
+    quote = blocking(AsyncOrders.quote)
     place = blocking(AsyncOrders.place)
     cancel = blocking(AsyncOrders.cancel)
     list = blocking(AsyncOrders.list)
+    each = iterating(AsyncOrders.each)
     get = blocking(AsyncOrders.get)
     events = blocking(AsyncOrders.events)
     position = blocking(AsyncOrders.position)
@@ -72,6 +96,30 @@ class Orders(Blocking[AsyncOrders]):
         return Subscription(self.watch(**options).start(), callback)
 
 
+class Addresses(Blocking[AsyncAddresses]):
+    """See AsyncAddresses: the same, and each method waits."""
+
+    list = blocking(AsyncAddresses.list)
+    add = blocking(AsyncAddresses.add)
+    change = blocking(AsyncAddresses.change)
+    remove = blocking(AsyncAddresses.remove)
+    set_default = blocking(AsyncAddresses.set_default)
+
+
+class Account(Blocking[AsyncAccount]):
+    """See AsyncAccount: the same, and each method waits."""
+
+    profile = blocking(AsyncAccount.profile)
+    rename = blocking(AsyncAccount.rename)
+    preferences = blocking(AsyncAccount.preferences)
+    update_preferences = blocking(AsyncAccount.update_preferences)
+
+    @property
+    def addresses(self) -> Addresses:
+        """My address book."""
+        return Addresses(self._portal, self._async.addresses)
+
+
 class Orderbase:
     """A shop, for code that blocks.
 
@@ -82,6 +130,12 @@ class Orderbase:
     One instance serves one user: it holds that user's session. Threads may share it; then, and
     while orders are watched, an event loop runs behind it in a thread of its own. See
     AsyncOrderbase for what the arguments mean.
+
+    Attributes:
+        auth (Auth): signs people in and out.
+        products (Products): what the shop sells.
+        orders (Orders): the orders of whoever is signed in.
+        account (Account): what they have told the shop about themselves.
 
     Raises:
         ValueError: `url` or `key` is empty, or `url` is not an http(s) address.
@@ -116,6 +170,7 @@ class Orderbase:
         self.auth = Auth(portal, shop.auth)
         self.products = Products(portal, shop.products)
         self.orders = Orders(portal, shop.orders)
+        self.account = Account(portal, shop.account)
 
     def as_user(self, access_token: str) -> Orderbase:
         """See AsyncOrderbase.as_user; it also shares the thread."""
@@ -123,6 +178,30 @@ class Orderbase:
         asynchronous = self._async.as_user(access_token)
         shop._serve(asynchronous, self._portal, owns_portal=False)
         return shop
+
+    @cached_property
+    def staff(self) -> Staff:
+        """See AsyncOrderbase.staff."""
+        from orderbase.staff import Staff  # noqa: PLC0415 - most programs need it never
+
+        return Staff(self._portal, self._async.staff)
+
+    def rows(self, table: type[Table[R, I, U]]) -> Rows[R, I, U]:
+        """See AsyncOrderbase.rows."""
+        from orderbase._blocking_rows import Rows  # noqa: PLC0415 - most programs need it never
+
+        return Rows(self._portal, self._async.rows(table))
+
+    def verb(
+        self,
+        name: str,
+        arguments: Mapping[str, object],
+        result: type[T] | TypeAdapter[T],
+        *,
+        repeat: bool = False,
+    ) -> T:
+        """See AsyncOrderbase.verb."""
+        return self._portal.run(self._async.verb(name, arguments, result, repeat=repeat))
 
     @cached_property
     def supabase(self) -> Client:

@@ -15,15 +15,16 @@ from orderbase.models import FeedEvent, OrderStatus, Snapshot, User
 class WatchOptions(TypedDict, total=False):
     """What to watch, from where on, and how.
 
-    after: a stored `position`, `orders.position()`, or `orders.snapshot()`. Without it: from the
-        start of the watch on, or with `order_id` from that order's first event.
-    order_id: only this order.
-    user_id: only this buyer's orders; for staff, who hear of all.
-    statuses: only events that led to one of these.
-    types: only events of these types, such as "order.paid".
-    poll_every: seconds between two looks when nothing is heard; 10.
-    on_state: told of each new `state`, in the client's event loop: it must not block, nor call
-        the shop.
+    Attributes:
+        after: a stored `position`, `orders.position()`, or `orders.snapshot()`. Without it: from
+            the start of the watch on, or with `order_id` from that order's first event.
+        order_id: only this order.
+        user_id: only this buyer's orders; for staff, who hear of all.
+        statuses: only events that led to one of these.
+        types: only events of these types, such as "order.paid".
+        poll_every: seconds between two looks when nothing is heard; 10.
+        on_state: told of each new `state`, in the client's event loop: it must not block, nor call
+            the shop.
     """
 
     after: str | Snapshot | None

@@ -152,6 +152,7 @@ _SHORTAGES: TypeAdapter[tuple[Shortage, ...]] = TypeAdapter(
 
 # Refusals of the database's verbs, then those of Auth whose status says too little.
 CODES: dict[str, type[OrderbaseError]] = {
+    "address_not_found": NotFound,
     "alarm_not_found": NotFound,
     "alt_too_long": InvalidRequest,
     "busy": ServerError,
@@ -167,6 +168,7 @@ CODES: dict[str, type[OrderbaseError]] = {
     "image_not_found": NotFound,
     "insufficient_stock": OutOfStock,
     "invalid_address": InvalidRequest,
+    "invalid_address_id": InvalidRequest,
     "invalid_amount": InvalidRequest,
     "invalid_country": InvalidRequest,
     "invalid_description": InvalidRequest,
@@ -176,8 +178,10 @@ CODES: dict[str, type[OrderbaseError]] = {
     "invalid_idempotency_key": InvalidRequest,
     "invalid_item": InvalidRequest,
     "invalid_items": InvalidRequest,
+    "invalid_label": InvalidRequest,
     "invalid_max_rows": InvalidRequest,
     "invalid_order_id": InvalidRequest,
+    "invalid_note": InvalidRequest,
     "invalid_overlap": InvalidRequest,
     "invalid_payment_method": InvalidRequest,
     "invalid_position": InvalidRequest,
@@ -205,6 +209,8 @@ CODES: dict[str, type[OrderbaseError]] = {
     "sign_in_required": AuthError,
     "slug_taken": Conflict,
     "staff_only": PermissionDenied,
+    "stock_reserved": Conflict,
+    "too_many_addresses": Conflict,
     "too_many_items": InvalidRequest,
     "too_many_orders": RateLimited,
     "tracking_number_used": Conflict,
@@ -253,6 +259,8 @@ def from_response(status: int, content: bytes, headers: Mapping[str, str]) -> Or
     if body.get("code") == "":
         # What PostgREST answers, with status 400, when Postgres crashes during the call.
         return ConnectionFailed("The database went away.", status=status)
+    if status == 400:
+        status = _status_of_storage(body) or status
     code = _code(body)
     return _class_of(status, code)(
         _message(body) or f"The server answered {status}.",
@@ -280,6 +288,12 @@ def _class_of(status: int, code: str | None) -> type[OrderbaseError]:
     return _STATUSES.get(status, ServerError if status >= 500 else InvalidRequest)
 
 
+def _status_of_storage(body: Mapping[str, JsonValue]) -> int | None:
+    """Storage answers 400 to nearly everything, and says the status in the body."""
+    said = body.get("statusCode")
+    return int(said) if isinstance(said, str) and said.isdecimal() else None
+
+
 def _code(body: Mapping[str, JsonValue]) -> str | None:
     """PostgREST says the status of a verb's refusal as `PTnnn`, and its code in `details`."""
     code = body.get("code")
@@ -305,6 +319,6 @@ def _seconds(value: str | None) -> float | None:
 def _json_object(text: JsonValue) -> dict[str, JsonValue]:
     try:
         value: JsonValue = json.loads(text) if isinstance(text, str) else None
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     return value if isinstance(value, dict) else {}
