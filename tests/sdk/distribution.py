@@ -2,15 +2,19 @@
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from local_stack.settings import REPOSITORY
 
 SDK = REPOSITORY / "client_sdk"
+OLDEST = REPOSITORY / "requirements" / "oldest.txt"
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+_PINNED = re.compile(r"^(?=([\w.-]+)==)((?:.*\\\n)*.*\n)", re.MULTILINE)
 
 
 def uv(*arguments: str | Path) -> str:
@@ -36,13 +40,13 @@ class Alone:
         """Make it, with the versions and hashes of `pins`. It takes the package index."""
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
         wanted = folder.with_suffix(".txt")
-        wanted.write_text(f"orderbase @ {wheel.as_uri()} --hash=sha256:{digest}\n", "utf-8")
+        lines = [f"orderbase @ {wheel.as_uri()} --hash=sha256:{digest}\n", *_needed(pins)]
+        wanted.write_text("".join(lines), "utf-8")
         made = cls(folder)
-        uv("venv", "--quiet", "--python", sys.executable, folder)
-        uv(
-            *("pip", "install", "--quiet", "--python", made.program("python")),
-            *("--require-hashes", "--constraint", pins, "--requirement", wanted),
-        )
+        output(sys.executable, "-m", "venv", folder)
+        # With pip, as the set-up: whatever it is told about the package index holds here, too.
+        pip = (made.program("python"), "-m", "pip", "--disable-pip-version-check")
+        output(*pip, "install", "--quiet", "--require-hashes", "--requirement", wanted)
         return made
 
     def program(self, name: str) -> Path:
@@ -52,6 +56,12 @@ class Alone:
     def run(self, code: str) -> str:
         """What a program prints that finds nothing but what is installed."""
         return output(self.program("python"), "-I", "-c", code)
+
+
+def _needed(pins: Path) -> Iterator[str]:
+    """Of all pins, those of what the SDK asks for: hashes are checked of named packages only."""
+    names = {name for name, _ in _PINNED.findall(OLDEST.read_text("utf-8"))}
+    return (line for name, line in _PINNED.findall(pins.read_text("utf-8")) if name in names)
 
 
 def output(*command: str | Path, fails_with: int = 0) -> str:

@@ -16,7 +16,7 @@ from itertools import zip_longest
 from pathlib import Path
 from types import CodeType
 
-import yaml
+import yaml  # type: ignore[import-untyped]  # its one use needs no types
 
 _BLOCK = re.compile(
     r"(?:^ *<!-- not run: (?P<reason>[^\n]+) -->\n+)?"
@@ -49,7 +49,8 @@ class Block:
     def compiled(self) -> CodeType:
         """Its program, whose tracebacks show the page."""
         program = "\n" * (self.line - 1) + self.code
-        return compile(program, self.page, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        code: CodeType = compile(program, self.page, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        return code
 
     def check(self, printed: str) -> None:
         """The page says what it prints."""
