@@ -44,6 +44,7 @@ create table public.orders (
 );
 comment on table public.orders is 'One row per order. Total: minor units of `currency` (ISO 4217).';
 comment on column public.orders.number is 'For people: what staff and shopper say on the phone.';
+comment on column public.orders.email is 'Where its mails go; in small letters, as Auth keeps addresses.';
 comment on column public.orders.version is 'Rises by one with each event of the order.';
 comment on column public.orders.ending is
 'Where a compensation leads: the status that the order gets once its money is back and its stock free.';
@@ -55,6 +56,7 @@ comment on column public.orders.archived_at is
 'Since when its steps are in the archive: long after its end. Lists of what goes on leave it out.';
 create index orders_user_id_created_at_idx on public.orders (user_id, created_at desc);
 create index orders_status_created_at_idx on public.orders (status, created_at desc);
+create index orders_email_idx on public.orders (email);
 create index orders_unarchived_idx on public.orders (created_at)
 where archived_at is null and status in (
   'completed', 'cancelled', 'refunded', 'payment_failed', 'out_of_stock', 'shipping_failed'

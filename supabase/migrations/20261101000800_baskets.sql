@@ -201,7 +201,7 @@ begin
   then
     perform private.refuse(422, 'invalid_email', 'This is not an e-mail address.');
   end if;
-  return address;
+  return lower(address);
 end
 $$;
 

@@ -246,6 +246,22 @@ SDK = (
         "tests/sdk/test_row_calls.py::test_what_writes_is_sent_once",
     ),
     Mutant(
+        "reset by an upsert",
+        "An upsert does not reset columns that one of its rows leaves out",
+        f"{_PACKAGE}/_row_calls.py",
+        "    if len({frozenset(row) for row in rows}) > 1:",
+        "    if False:",
+        "tests/sdk/test_row_calls.py::test_rows_that_may_be_there_have_the_same_columns",
+    ),
+    Mutant(
+        "a field left out",
+        "What the database would refuse of a product is not left out in silence",
+        f"{_PACKAGE}/staff/_products.py",
+        "        if name not in _PRICED and value is not None",
+        "        if name not in _PRICED and isinstance(value, str | bool)",
+        "tests/sdk/staff/test_products.py::test_wrong_requests_are_refused",
+    ),
+    Mutant(
         "rotated twice",
         "A lost answer does not rotate a webhook's secret again, which would end the one in use",
         f"{_PACKAGE}/staff/_webhook_endpoints.py",

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -20,6 +21,7 @@ from orderbase import (
     OrderbaseError,
     RateLimited,
 )
+from orderbase._session import read_session
 from tests.sdk.conftest import OpenShop
 from tests.sdk.server import HandlerTransport
 
@@ -442,3 +444,16 @@ async def test_what_is_no_users_token_is_refused(shop_over: OpenShop, token: str
         with pytest.raises(AuthError) as failure:
             shop.as_user(token)
     assert failure.value.code == "bad_jwt"
+
+
+def test_what_is_shown_of_a_session_holds_no_tokens() -> None:
+    answer = {
+        "access_token": "secret",
+        "refresh_token": "secret",
+        "expires_in": 60,
+        "user": {"id": str(uuid4())},
+    }
+    assert "secret" not in repr(read_session(json.dumps(answer).encode()))
+    with pytest.raises(ValueError, match="user") as refusal:
+        read_session(json.dumps({"access_token": "secret"}).encode())
+    assert "secret" not in str(refusal.value)

@@ -252,6 +252,19 @@ def test_orders_are_found_by_number_id_and_beginning(guest: Cli, product: UUID) 
         assert "order_not_found" in guest.run("order", name, exit_code=1).err
 
 
+def test_an_order_is_named_by_the_beginning_of_its_id_as_it_is_printed(
+    guest: Cli, product: UUID
+) -> None:
+    order = place(guest, product)
+    assert guest.json("order", order["id"][:13])["id"] == order["id"]
+    assert "4 or more of its id" in guest.run("order", order["id"][:2], exit_code=1).err
+
+
+def test_the_product_that_is_not_sold_is_named(guest: Cli, product: UUID) -> None:
+    said = guest.run("place", product, "no-such", *BUYING, exit_code=1).err
+    assert "'no-such'" in said
+
+
 def test_orders_are_listed_by_status(guest: Cli, product: UUID) -> None:
     guest.run("place", product, *BUYING, "--watch")
     assert "completed" in guest.run("orders", "--status", "completed").out

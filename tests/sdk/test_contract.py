@@ -21,6 +21,7 @@ from orderbase import (
     tables,
 )
 from orderbase.rows import Table
+from orderbase.schema import PublicAddressesInsert
 from tests.sdk.conftest import OpenShop
 from tests.sdk.live import ADDRESS, PASSWORD, PATIENCE, new_email, place
 from tests.sdk.worlds import World
@@ -403,6 +404,26 @@ async def test_rows_are_whole(
     assert len(await query.all()) <= min(2, await query.count())
 
 
+async def test_rows_are_added_all_or_none(shop: AsyncOrderbase) -> None:
+    addresses, home = shop.rows(tables.Addresses), ADDRESS.model_dump(exclude_none=True)
+    added = await addresses.insert(
+        {"address": home, "label": "home", "is_default": True},
+        {"address": home, "label": "work", "is_default": True},
+        {"address": home},
+    )
+    assert [row.label for row in added] == ["home", "work", ""]
+    kept = await shop.account.addresses.list()
+    assert [one.label for one in kept if one.is_default] == ["work"]
+    with pytest.raises(InvalidRequest) as refusal:
+        await addresses.insert({"address": home}, {"address": {}})
+    assert refusal.value.code == "invalid_address"
+    another: PublicAddressesInsert = {"address": home}
+    with pytest.raises(Conflict) as full:
+        await addresses.insert(*[another] * 48)
+    assert full.value.code == "too_many_addresses"
+    assert await addresses.count() == 3
+
+
 async def test_a_quote_holds(shop: AsyncOrderbase, product: UUID) -> None:
     quote = await shop.orders.quote({product: 2}, country="US")
     assert quote.total == Money(3000, "USD")
@@ -459,3 +480,49 @@ async def test_staff_give_money_back(
         ("order.refunded", "refunded", 9, ("refunded",)),
     ]
     assert events[-1].data == {"refunded": 1250}
+
+
+@pytest.mark.parametrize(
+    ("email", "password"),
+    [
+        ("ada@example.com", "x" * 73),
+        (f"{'a' * 250}@example.com", PASSWORD),
+        ("a,b@example.com", PASSWORD),
+        ("zoë@example.com", PASSWORD),
+    ],
+)
+async def test_accounts_have_limits(
+    open_shop: OpenShop, world: World, email: str, password: str
+) -> None:
+    async with open_shop(world) as shop:
+        with pytest.raises(InvalidRequest) as refusal:
+            await shop.auth.sign_up(email=email, password=password)
+    assert (refusal.value.code, refusal.value.status) == ("validation_failed", 400)
+
+
+async def test_addresses_are_kept_in_lower_case(open_shop: OpenShop, world: World) -> None:
+    email = new_email()
+    async with open_shop(world) as shop:
+        user = await shop.auth.sign_up(email=email.upper(), password=PASSWORD)
+        assert user.email == email
+        with pytest.raises(Conflict):
+            await shop.auth.sign_up(email=email, password=PASSWORD)
+
+
+async def test_a_code_that_is_none_is_refused_as_such(open_shop: OpenShop, world: World) -> None:
+    async with open_shop(world) as shop:
+        for email, code in ((new_email(), ""), ("nobody", "123456")):
+            with pytest.raises(InvalidRequest) as refusal:
+                await shop.auth.sign_in_with_code(email=email, code=code)
+            assert refusal.value.code == "validation_failed"
+
+
+@pytest.mark.parametrize(("text", "code"), [("a\0b", "22P05"), ("a\ud800", "PGRST102")])
+async def test_text_that_cannot_be_kept_is_refused(
+    shop: AsyncOrderbase, product: UUID, text: str, code: str
+) -> None:
+    for refused in (shop.account.rename(text), place_at(shop, product, name=text)):
+        with pytest.raises(InvalidRequest) as refusal:
+            await refused
+        assert refusal.value.code == code
+    assert (await shop.account.rename("a\\u0000b")).display_name == "a\\u0000b"

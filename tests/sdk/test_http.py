@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from orderbase import AsyncOrderbase, OrderbaseError
+from orderbase import AsyncOrderbase, OrderbaseError, Request, Response
 from orderbase._proxy import way_to
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n[]"
@@ -103,3 +103,13 @@ async def test_a_proxy_that_refuses_leaks_no_password(monkeypatch: pytest.Monkey
     assert asked[0].startswith(b"connect shop.test:443 ")
     assert b"\r\nproxy-authorization: basic bwu6cgfzcy13b3jk\r\n" in asked[0]
     assert "pass-word" not in f"{error} {error.__cause__}"
+
+
+def test_what_is_logged_of_a_request_holds_no_secrets() -> None:
+    headers = {"authorization": "Bearer secret"}
+    request = Request(
+        "POST", "http://shop.example/auth/v1/signup", headers, b'{"password":"secret"}'
+    )
+    shown = f"{request} {Response(200, b'secret', headers)}"
+    assert "/auth/v1/signup" in shown
+    assert "secret" not in shown

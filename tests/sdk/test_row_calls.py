@@ -4,6 +4,7 @@ import json
 from collections.abc import Coroutine
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import httpx
 import pytest
@@ -11,14 +12,20 @@ import pytest
 from orderbase import ConnectionFailed, InvalidRequest, ServerError, tables
 from orderbase._filters import compared, like, literal, one_of
 from orderbase._keyset import Key, behind, ordered
+from orderbase.schema import PublicProductPricesInsert, PublicProductsInsert
 from tests.sdk.conftest import OpenShop
 from tests.sdk.server import without_waiting
 from tests.sdk.test_calls import Recorder, rows
+
+PRODUCT: PublicProductsInsert = {"slug": "cup", "name": "Cup", "currency": "EUR", "price": 1}
 
 
 def test_a_value_is_quoted_so_that_it_stays_a_value() -> None:
     assert compared("a", "eq", 'x"),b.eq."y\\') == r'a.eq."x\"),b.eq.\"y\\"'
     assert one_of("a", ["x,y", 'z"']) == r'a.in.("x,y","z\"")'
+    for text in ("paid", b"paid"):  # whose letters would be values
+        with pytest.raises(InvalidRequest):
+            one_of("a", text)
     assert literal(b"\x00\xff") == r"\x00ff"
     assert literal(["a,b", 'c"']) == r'{"a,b","c\""}'
     assert literal({"a": [1]}) == '{"a":[1]}'
@@ -64,6 +71,7 @@ async def test_what_writes_is_sent_once(shop_over: OpenShop) -> None:
         mine = addresses.where(tables.Addresses.label == "home")
         writing: list[Coroutine[Any, Any, object]] = [
             addresses.insert({"address": {}}),
+            addresses.upsert({"address": {}}),
             mine.update({"label": "work"}),
             mine.delete(),
             shop.verb("place_order", {}, dict[str, object]),
@@ -72,7 +80,7 @@ async def test_what_writes_is_sent_once(shop_over: OpenShop) -> None:
             with pytest.raises(ConnectionFailed):
                 await attempt
         sent = [request.method for request in server.requests]
-        assert sent == ["POST", "PATCH", "DELETE", "POST"]
+        assert sent == ["POST", "POST", "PATCH", "DELETE", "POST"]
 
 
 async def test_what_reads_is_sent_again(shop_over: OpenShop) -> None:
@@ -98,6 +106,25 @@ async def test_rows_of_different_columns_go_together(shop_over: OpenShop) -> Non
         {"address": {}},
         {"address": {}, "label": "x"},
     ]
+
+
+async def test_rows_that_may_be_there_have_the_same_columns(shop_over: OpenShop) -> None:
+    server = Recorder(httpx.Response(201, json=[]))
+    async with shop_over(server) as shop:
+        prices = shop.rows(tables.ProductPrices)
+        price: PublicProductPricesInsert = {
+            "product_id": UUID(int=7), "country": "CH", "currency": "CHF", "price": 1
+        }  # fmt: skip
+        await prices.upsert(price, {**price, "country": "US"})
+        assert server.query["on_conflict"] == "product_id,country"
+        assert "resolution=merge-duplicates" in server.requests[0].headers["prefer"]
+        await shop.rows(tables.Products).upsert({**PRODUCT}, on=[tables.Products.slug])
+        assert server.query["on_conflict"] == "slug"
+        addresses = shop.rows(tables.Addresses)
+        with pytest.raises(InvalidRequest) as refusal:
+            await addresses.upsert({"address": {}}, {"address": {}, "label": "x"})
+        assert refusal.value.code == "invalid_query"
+    assert len(server.requests) == 2
 
 
 async def test_a_count_without_a_number_is_a_server_error(shop_over: OpenShop) -> None:

@@ -17,9 +17,9 @@ from orderbase import (
     PermissionDenied,
     tables,
 )
-from orderbase.schema import PublicAddressesInsert
+from orderbase.schema import PublicAddressesInsert, PublicProductsInsert
 from tests.conftest import Stack
-from tests.sdk.conftest import OpenShop
+from tests.sdk.conftest import Make, OpenShop
 from tests.sdk.live import ADDRESS, create_product, place
 
 NASTY = [
@@ -244,6 +244,26 @@ async def test_rows_are_written_and_come_back(shop: AsyncOrderbase) -> None:
     assert await addresses.all() == [work]
 
 
+async def test_rows_that_are_there_are_changed(
+    shop: AsyncOrderbase, make: Make, stack: Stack
+) -> None:
+    environment = stack.environment
+    async with make(environment["SUPABASE_URL"], environment["SUPABASE_SECRET_KEY"]) as server:
+        products, slug = server.rows(tables.Products), f"cup-{uuid4()}"
+        cup: PublicProductsInsert = {"slug": slug, "name": "Cup", "currency": "EUR", "price": 500}
+        (made,) = await products.insert({**cup, "description": "Blue."})
+        renamed, other = await products.upsert(
+            {**cup, "name": "Large cup"}, {**cup, "slug": f"{slug}-2"}, on=[tables.Products.slug]
+        )
+        assert (renamed.id, renamed.name, renamed.description) == (made.id, "Large cup", "Blue.")
+        assert other.id != made.id
+        assert await products.upsert({**cup, "id": made.id, "price": 600}) == [
+            await products.where(tables.Products.id == made.id).one()
+        ]
+    with pytest.raises(PermissionDenied):
+        await shop.rows(tables.Products).upsert(cup, on=[tables.Products.slug])
+
+
 async def test_what_row_security_hides_is_no_success(
     open_shop: OpenShop, stack: Stack, shop: AsyncOrderbase
 ) -> None:
@@ -291,6 +311,7 @@ async def test_a_value_that_the_column_cannot_hold_is_refused(shop: AsyncOrderba
         lambda: orders.created_at > datetime(2026, 1, 1),  # noqa: DTZ001
         lambda: orders.id == str(uuid4()),
         lambda: orders.failure_code == None,  # noqa: E711
+        lambda: orders.email.in_("ada@example.com"),  # each letter
     ):
         with pytest.raises(InvalidRequest) as refusal:
             wrong()
@@ -298,6 +319,10 @@ async def test_a_value_that_the_column_cannot_hold_is_refused(shop: AsyncOrderba
     with pytest.raises(InvalidRequest) as unknown:
         await shop.rows(tables.Addresses).insert({**labelled("x"), "colour": "red"})  # type: ignore[typeddict-unknown-key]
     assert unknown.value.code == "unknown_column"
+    for column in (orders.shipping_address, tables.WebhookEndpoints.event_types):
+        with pytest.raises(InvalidRequest) as no_place:
+            column.descending()
+        assert no_place.value.code == "invalid_order_by"
     with pytest.raises(TypeError, match="neither true nor false"):
         bool(orders.total == 5)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel
@@ -71,6 +72,10 @@ class Rows(Query[R, R], Generic[R, I, U]):
     def insert(self, *rows: I) -> list[R]:
         """See AsyncRows.insert."""
         return self._portal.run(self._rows.insert(*rows))
+
+    def upsert(self, *rows: I, on: Sequence[Column[R, Any]] = ()) -> list[R]:
+        """See AsyncRows.upsert."""
+        return self._portal.run(self._rows.upsert(*rows, on=on))
 
     def update(self, changes: U) -> list[R]:
         """See AsyncRows.update."""

@@ -31,7 +31,7 @@ class Call(Generic[T]):
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
     parse: Callable[[bytes], T]
-    body: Body = None
+    body: Body = field(default=None, repr=False)  # holds passwords
     repeatable: bool = True
     idempotency_key: UUID | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])

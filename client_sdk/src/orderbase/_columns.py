@@ -51,7 +51,7 @@ class Column(Generic[R, T]):  # noqa: PLW1641 - equality is a condition
 
     Raises:
         InvalidRequest: "invalid_value": of a comparison with what the column cannot hold, such as
-            a moment without a time zone.
+            a moment without a time zone; "invalid_order_by": it holds JSON or arrays.
     """
 
     __slots__ = ("_facts", "name")
@@ -84,7 +84,8 @@ class Column(Generic[R, T]):  # noqa: PLW1641 - equality is a condition
 
     def in_(self, values: Iterable[T]) -> Condition[R]:
         """One of these; of none, if there are none."""
-        written = [self._facts.written(self.name, value) for value in values]
+        several = _filters.several(self.name, values)
+        written = [self._facts.written(self.name, value) for value in several]
         return Condition(_filters.one_of(self.name, written))
 
     def is_null(self) -> Condition[R]:
@@ -116,6 +117,7 @@ class Column(Generic[R, T]):  # noqa: PLW1641 - equality is a condition
         return Condition(_filters.compared(self.name, operator, written))
 
     def _ordered(self, *, descending: bool, nulls_first: bool) -> Ordering[R]:
+        self._facts.check_place(self.name)
         nullable = self._facts.nullable(self.name)
         return Ordering(Key(self.name, descending, nulls_first, nullable))
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from types import NoneType
-from typing import Any, Generic, TypeVar, get_args
+from typing import Any, Generic, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 from pydantic_core import to_json
@@ -32,6 +32,17 @@ class Facts(Generic[R]):
     def is_json(self, column: str) -> bool:
         """Whether it holds JSON, which has a null of its own."""
         return self._annotation(column) is JsonValue
+
+    def check_place(self, column: str) -> None:
+        """Refuse to order by what no cursor can name.
+
+        Raises:
+            InvalidRequest: "invalid_order_by".
+        """
+        kinds = (self._annotation(column), *get_args(self._annotation(column)))
+        if self.is_json(column) or any(get_origin(kind) is list for kind in kinds):
+            message = f"{self.name}.{column} holds JSON or arrays: rows have no place by it."
+            raise InvalidRequest(message, code="invalid_order_by")
 
     def written(self, column: str, value: object) -> object:
         """A value to compare a column with.

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterable
 from datetime import datetime
-from typing import cast
+from typing import TypeVar, cast
 
 from pydantic_core import to_json
 
 from orderbase.errors import InvalidRequest
+
+T = TypeVar("T")
 
 _WILDCARDS = {"%": ".*", "_": ".", "*": r"\*"}
 
@@ -22,8 +24,25 @@ def compared(column: str, operator: str, value: object) -> str:
 
 
 def one_of(column: str, values: Iterable[object]) -> str:
-    """Such as `status.in.("paid","shipped")`."""
+    """Such as `status.in.("paid","shipped")`.
+
+    Raises:
+        InvalidRequest: "invalid_value": see `several`.
+    """
+    values = several(column, values)
     return f"{column}.in.({','.join(_quoted(literal(value)) for value in values)})"
+
+
+def several(column: str, values: Iterable[T]) -> Iterable[T]:
+    """Values to compare a column with.
+
+    Raises:
+        InvalidRequest: "invalid_value": it is one text, of which each letter would be a value.
+    """
+    if isinstance(values, str | bytes):
+        message = f"{column}: several values are a list or a set, not a text."
+        raise InvalidRequest(message, code="invalid_value")
+    return values
 
 
 def like(column: str, pattern: str, *, any_case: bool) -> str:

@@ -32,21 +32,27 @@ def is_header(value: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent. `content` is the body; None when there is none."""
+    """What is sent. `content` is the body; None when there is none.
+
+    Its `repr` has neither headers nor body: they hold tokens and passwords.
+    """
 
     method: str
     url: str
-    headers: Mapping[str, str]
-    content: bytes | None = None
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back. Names of `headers` are looked up in lower case."""
+    """What came back. Names of `headers` are looked up in lower case.
+
+    Its `repr` has neither headers nor body: they hold tokens.
+    """
 
     status: int
-    content: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    content: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
 
 class Transport(Protocol):

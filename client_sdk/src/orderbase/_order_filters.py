@@ -47,7 +47,7 @@ class StaffOrderFilters(OrderFilters, total=False):
 
     Attributes:
         user_id: only this buyer's.
-        email: only those whose mails go to this address.
+        email: only those whose mails go to this address, in whatever case.
     """
 
     user_id: UUID | str | None
@@ -98,7 +98,7 @@ _CONDITIONS: dict[str, Callable[[Any], str]] = {
     "total_at_least": _of_cost("gte"),
     "total_at_most": _of_cost("lte"),
     "user_id": lambda user: compared("user_id", "eq", user),
-    "email": lambda email: compared("email", "eq", email),
+    "email": lambda email: compared("email", "eq", email.lower()),
 }
 
 

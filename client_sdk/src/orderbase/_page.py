@@ -22,7 +22,8 @@ class Page(list[T]):
     """A part of a long list, and where it goes on.
 
     Attributes:
-        next: the cursor of the next page, to be given as `after`; None on the last page. It is
+        next: the cursor of the next page, to be given as `after`; None on the last page. Behind
+            a page of 1000, as many as the database gives, the next one may be empty. It is
             opaque, made of letters that a URL may have, and may be stored: it names a place
             between two things of the list, which stays where it is when others come and go.
     """
@@ -37,8 +38,9 @@ def check_limit(limit: int) -> None:
 
     Raises:
         InvalidRequest: "invalid_limit".
+        TypeError: it is no whole number.
     """
-    if not 1 <= limit <= MAX_ROWS:
+    if not 1 <= index(limit) <= MAX_ROWS:
         raise errors.InvalidRequest(f"A page has 1 to {MAX_ROWS} rows.", code="invalid_limit")
 
 

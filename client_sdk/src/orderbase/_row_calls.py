@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -97,6 +97,23 @@ def insert(wanted: Wanted[R, M], rows: Sequence[Mapping[str, object]]) -> Call[l
     return _call(
         wanted, "POST", wanted.shape.rows, (), wanted.shape.columns, {"columns": names}, body
     )
+
+
+def upsert(
+    wanted: Wanted[R, M], rows: Sequence[Mapping[str, object]], on: Sequence[str]
+) -> Call[list[M]]:
+    """Write rows, or change those that there are.
+
+    Raises:
+        InvalidRequest: "unknown_column", "invalid_value", "invalid_query".
+    """
+    if len({frozenset(row) for row in rows}) > 1:
+        # The database would set what one row leaves out to its default, also where it is changed.
+        raise _unfit("Rows that may be there already need the same columns.")
+    call = insert(wanted, rows)
+    path = f"{call.path}&{urlencode({'on_conflict': ','.join(on or wanted.facts.key)}, safe=',')}"
+    prefer = {"prefer": f"{call.headers['prefer']},resolution=merge-duplicates"}
+    return replace(call, path=path, headers=prefer)
 
 
 def update(wanted: Wanted[R, M], changes: Mapping[str, object]) -> Call[list[M]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Generic, Self, TypeVar
 
@@ -118,7 +119,8 @@ class AsyncRows(AsyncQuery[R, R], Generic[R, I, U]):
         """The rows as a model of yours: what is read is what it has fields for.
 
         A field is the column of its name, or of its alias. A model, or a list of models, whose
-        field has the name of another table is read from the rows there that belong to the row.
+        field has the name of another table is read from the rows there that belong to the row:
+        at most 1000 of them, as many as the database gives.
 
             class Line(BaseModel):
                 name: str
@@ -151,6 +153,28 @@ class AsyncRows(AsyncQuery[R, R], Generic[R, I, U]):
             InvalidRequest: "unknown_column", "invalid_value", or the database's own code.
         """
         return await self._call(_row_calls.insert(self._wanted, rows))
+
+    async def upsert(self, *rows: I, on: Sequence[Column[R, Any]] = ()) -> list[R]:
+        """Write rows, all or none: those that are there already are changed. It is sent once.
+
+        Of a row that is there, the columns that are given are changed; so all rows have the same.
+
+        Args:
+            *rows: new, or with the key of one that is there.
+            on: the columns whose values say that it is there, which a unique constraint has; by
+                default the primary key.
+
+        Returns:
+            The rows as they are now.
+
+        Raises:
+            PermissionDenied: the caller may not both write and change such rows, or not read them.
+            Conflict: a row contradicts another one that is there.
+            InvalidRequest: "invalid_query": the rows have different columns; "unknown_column",
+                "invalid_value", or the database's own code.
+        """
+        names = [column.name for column in on]
+        return await self._call(_row_calls.upsert(self._wanted, rows, names))
 
     async def update(self, changes: U) -> list[R]:
         """Change the rows of this query, which must have a condition. It is sent once.

@@ -54,14 +54,15 @@ class MemoryStorage:
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, defer_build=True)
+    # What they are made of is secret: no error shows it, and no `repr` the tokens.
+    model_config = ConfigDict(frozen=True, defer_build=True, hide_input_in_errors=True)
 
 
 class Session(_Model):
     """A signed-in user. `expires_at`: seconds since 1970. No `refresh_token`: it just ends."""
 
-    access_token: str
-    refresh_token: str | None
+    access_token: str = Field(repr=False)
+    refresh_token: str | None = Field(repr=False)
     expires_at: float
     user: User
 
@@ -91,8 +92,8 @@ class _Person(_Model):
 
 
 class _Answer(_Model):
-    access_token: str
-    refresh_token: str
+    access_token: str = Field(repr=False)
+    refresh_token: str = Field(repr=False)
     expires_in: float
     user: _Person
 

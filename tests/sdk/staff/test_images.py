@@ -91,6 +91,8 @@ async def test_what_storage_would_refuse_is_not_sent(
         (staff.images.upload(product, b"x", name="a.svg"), "unsupported_type"),
         (staff.images.upload(product, b"x"), "invalid_name"),
         (staff.images.upload(product, b"x", name="../a.png"), "invalid_name"),
+        (staff.images.upload(product, b"x", name="./a.png"), "invalid_name"),
+        (staff.images.upload(product, b"x", name="a//b.png"), "invalid_name"),
         (staff.images.upload(product, b"x", name="a.png", alt="x" * 501), "alt_too_long"),
         (staff.images.describe(uuid4(), alt="x" * 501), "alt_too_long"),
         (staff.images.describe(uuid4(), place=1_000_001), "invalid_position"),

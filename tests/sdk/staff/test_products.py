@@ -82,5 +82,9 @@ async def test_wrong_requests_are_refused(staff: AsyncStaff) -> None:
     with pytest.raises(InvalidRequest) as refusal:
         await create(staff, "Not A Slug")
     assert (refusal.value.code, refusal.value.context) == ("invalid_product", {"field": "slug"})
+    for wrong, field in (({"colour": "red"}, "colour"), ({"description": 5}, "description")):
+        with pytest.raises(InvalidRequest) as refusal:
+            await create(staff, **wrong)
+        assert refusal.value.code == "invalid_product", field
     with pytest.raises(InvalidRequest):
         await staff.products.list(limit=0)

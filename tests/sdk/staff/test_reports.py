@@ -61,6 +61,7 @@ async def test_each_day_comes_once_in_order(staff: AsyncStaff) -> None:
         (FIRST, "EUR"), (FIRST, "JPY"), (SECOND, "EUR"),
     ]  # fmt: skip
     assert second.next is None
+    assert [day async for day in staff.reports.each_day(FIRST, SECOND)] == first + second
     assert second[0].net == Money(1750, "EUR")
     assert [sales.day for sales in await staff.reports.daily(SECOND, SECOND)] == [SECOND]
 

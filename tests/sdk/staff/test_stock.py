@@ -76,6 +76,8 @@ async def test_movements_come_newest_first_page_by_page(
     rest = await staff.stock.movements(product, limit=100, after=first.next)
     assert first[0].id > rest[0].id
     assert page[-1] in rest
+    later = [movement async for movement in staff.stock.each_movement(product)]
+    assert later[-len(page) :] == page
 
 
 async def test_low_stock_is_listed(staff: AsyncStaff, product: UUID) -> None:

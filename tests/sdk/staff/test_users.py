@@ -36,12 +36,12 @@ async def test_an_edit_says_what_it_has_seen(
         guest = await shop.auth.sign_in_as_guest()
     seen = await staff.users.get(guest.id)
     assert (seen.is_guest, seen.email, seen.role, seen.deactivated) == (True, "", None, False)
-    edited = await staff.users.edit(guest.id, version=seen.version, display_name="Ada")
+    edited = await staff.users.change(guest.id, version=seen.version, display_name="Ada")
     assert (edited.display_name, edited.version != seen.version) == ("Ada", True)
     with pytest.raises(Conflict) as refusal:
-        await staff.users.edit(guest.id, version=seen.version, display_name="Eve")
+        await staff.users.change(guest.id, version=seen.version, display_name="Eve")
     assert refusal.value.code == "precondition_failed"
-    again = await staff.users.edit(str(guest.id), version=None, display_name="")
+    again = await staff.users.change(str(guest.id), version=None, display_name="")
     assert again.display_name == ""
 
 
@@ -70,7 +70,7 @@ async def test_wrong_requests_are_refused(staff: AsyncStaff, back_office: AsyncO
     nobody = uuid4()
     for attempt in (
         staff.users.get(nobody), staff.users.end_sessions(nobody),
-        staff.users.edit(nobody, version=None, display_name="x"),
+        staff.users.change(nobody, version=None, display_name="x"),
     ):  # fmt: skip
         with pytest.raises(NotFound) as missing:
             await attempt
@@ -79,7 +79,7 @@ async def test_wrong_requests_are_refused(staff: AsyncStaff, back_office: AsyncO
     assert me is not None
     for wrong in (
         staff.users.list(limit=0), staff.users.list(after="x"), staff.users.get("me"),
-        staff.users.edit(me.id, version=None, display_name="x" * 201),
+        staff.users.change(me.id, version=None, display_name="x" * 201),
     ):  # fmt: skip
         with pytest.raises(InvalidRequest):
             await wrong

@@ -67,7 +67,7 @@ async def listening(staff: AsyncStaff) -> AsyncIterator[Listening]:
     async with receiving() as receiver:
         created = await staff.webhooks.create(receiver.url, event_types=["order.cancelled"])
         yield Listening(staff, receiver, created.id)
-        await staff.webhooks.delete(created.id)
+        await staff.webhooks.remove(created.id)
 
 
 async def test_a_delivery_and_its_attempts_are_as_their_rows(

@@ -27,7 +27,7 @@ async def created(staff: AsyncStaff, receiver: Receiver) -> AsyncIterator[NewWeb
     created = await staff.webhooks.create(receiver.url, event_types=["image.processed"])
     yield created
     with suppress(NotFound):  # the test has done it
-        await staff.webhooks.delete(created.id)
+        await staff.webhooks.remove(created.id)
 
 
 async def arrive(receiver: Receiver, many: int) -> None:
@@ -121,9 +121,9 @@ async def test_an_endpoint_is_disabled_and_enabled(
 
 async def test_a_deleted_endpoint_is_gone(staff: AsyncStaff, created: NewWebhookEndpoint) -> None:
     delivery = await staff.webhooks.test(created.id)
-    await staff.webhooks.delete(created.id)
+    await staff.webhooks.remove(created.id)
     assert created.id not in {endpoint.id for endpoint in await staff.webhooks.list()}
-    for attempt in (staff.webhooks.get(created.id), staff.webhooks.delete(created.id)):
+    for attempt in (staff.webhooks.get(created.id), staff.webhooks.remove(created.id)):
         with pytest.raises(NotFound) as missing:
             await attempt
         assert missing.value.code == "webhook_endpoint_not_found"
@@ -157,7 +157,7 @@ def about_an_endpoint(staff: AsyncStaff, endpoint: UUID | str) -> list[object]:
         hooks.rotate_secret(endpoint),
         hooks.enable(endpoint),
         hooks.disable(endpoint),
-        hooks.delete(endpoint),
+        hooks.remove(endpoint),
         hooks.test(endpoint),
         hooks.deliveries.list(endpoint),
         hooks.deliveries.replay(endpoint, after="0-0"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from orderbase._sync import Orderbase
 from orderbase.cli import render
 from orderbase.cli.shop import UsageError
-from orderbase.errors import InvalidRequest
+from orderbase.errors import InvalidRequest, NotFound
 from orderbase.models import Product
 from orderbase.money import Money
 
@@ -45,10 +45,14 @@ def quantities(words: Sequence[str]) -> dict[str, int]:
 def lines(shop: Orderbase, wanted: dict[str, int], country: str) -> list[Line]:
     """The products as they are sold in a country."""
     with render.waiting("Reading the catalogue"):
-        return [
-            Line(shop.products.get(slug, country=country), quantity)
-            for slug, quantity in wanted.items()
-        ]
+        return [Line(_product(shop, slug, country), quantity) for slug, quantity in wanted.items()]
+
+
+def _product(shop: Orderbase, slug: str, country: str) -> Product:
+    try:
+        return shop.products.get(slug, country=country)
+    except NotFound as error:
+        raise NotFound(f"There is no product {slug!r} on sale.", code=error.code) from None
 
 
 def total(basket: Sequence[Line]) -> Money:

@@ -98,7 +98,9 @@ def _details(error: errors.OrderbaseError) -> list[str]:
     placed = error.context.get("order_id")
     if isinstance(error, errors.IdempotencyMismatch) and placed is not None:
         lines.append(f"That order was placed: orderbase order {placed}")
-    if isinstance(error, errors.AuthError):
+    if error.code == "email_required":
+        lines.append("Say it: --email ADDRESS")
+    if isinstance(error, errors.AuthError) and error.code != "invalid_credentials":
         lines.append("Sign in: orderbase sign-in EMAIL, or orderbase sign-in --guest")
     if error.retry_after is not None:
         lines.append(f"Try again in {error.retry_after:g} s.")

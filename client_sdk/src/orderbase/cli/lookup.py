@@ -28,7 +28,7 @@ def find(orders: "Orders | StaffOrders", name: str) -> UUID:
     if name.isdecimal() and name.isascii() and len(name) <= _LONGEST_NUMBER:
         for order in orders.list(number=int(name), limit=1):
             return order.id
-    return _only(_beginning_with(orders, name.lower()), name)
+    return _only(_beginning_with(orders, name.lower().replace("-", "")), name)
 
 
 def _beginning_with(orders: "Orders | StaffOrders", start: str) -> list[UUID]:
@@ -39,7 +39,10 @@ def _beginning_with(orders: "Orders | StaffOrders", start: str) -> list[UUID]:
 
 def _only(fitting: list[UUID], name: str) -> UUID:
     if not fitting:
-        raise NotFound(f"No order of yours is called {name}.", code="order_not_found")
+        message = (
+            f"No order is called {name!r}: say its number, or {_SHORTEST_ID} or more of its id."
+        )
+        raise NotFound(message, code="order_not_found")
     if len(fitting) > 1:
         ids = ", ".join(map(short, fitting[:5]))
         raise InvalidRequest(f"Several orders begin so: {ids}.", code="ambiguous_order")

@@ -17,7 +17,10 @@ from orderbase.money import Money
 
 _AMOUNT = re.compile(r"([0-9]{1,12})(?:\.([0-9]+))?")
 
-Letter = Annotated[int, typer.Argument(metavar="ID", help="As `staff dead-letters` says.")]
+Letter = Annotated[
+    int,
+    typer.Argument(metavar="ID", min=1, max=2**63 - 1, help="As `staff dead-letters` says."),
+]
 
 
 def declare(app: typer.Typer) -> None:

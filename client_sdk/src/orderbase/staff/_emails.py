@@ -1,5 +1,6 @@
 """Mails that the shop has sent, or is about to."""
 
+import re
 from collections.abc import Callable, Collection
 from datetime import datetime
 from operator import attrgetter
@@ -11,7 +12,7 @@ from pydantic import JsonValue, TypeAdapter
 from orderbase._blocking import Blocking, blocking
 from orderbase._call import Call, rpc
 from orderbase._each import EACH_TIME, AsyncEach, iterating
-from orderbase._filters import compared, moment, one_of
+from orderbase._filters import compared, like, moment, one_of
 from orderbase._keyset import Key
 from orderbase._listing import Listing, filtered
 from orderbase._orders import as_uuid
@@ -58,7 +59,7 @@ class EmailFilters(TypedDict, total=False):
         statuses: only those that have one of these now.
         order_id: only those about this order.
         user_id: only those to this account.
-        recipient: only those to this address.
+        recipient: only those to this address, in whatever case.
         template: only those of this kind, such as "order_shipped".
         since: only those made at this moment or later; it needs a time zone.
         before: only those made earlier than this moment; it needs a time zone.
@@ -79,11 +80,18 @@ _NEWEST: Listing[Email] = Listing(
     (Key("created_at", descending=True), Key("id", descending=True)),
     attrgetter("created_at", "id"),
 )
+
+
+def _literally(text: str) -> str:
+    """The pattern that only this text fits."""
+    return re.sub(r"[%_\\]", r"\\\g<0>", text)
+
+
 _CONDITIONS: dict[str, Callable[[Any], str]] = {
     "statuses": lambda statuses: one_of("status", statuses),
     "order_id": lambda order: compared("order_id", "eq", as_uuid(order)),
     "user_id": lambda user: compared("user_id", "eq", as_uuid(user, "user_id")),
-    "recipient": lambda address: compared("recipient", "eq", address),
+    "recipient": lambda address: like("recipient", _literally(address), any_case=True),
     "template": lambda template: compared("template", "eq", template),
     "since": lambda at: compared("created_at", "gte", moment(at, "since")),
     "before": lambda at: compared("created_at", "lt", moment(at, "before")),

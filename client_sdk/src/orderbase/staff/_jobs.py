@@ -9,6 +9,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from orderbase._blocking import Blocking, blocking
 from orderbase._call import Call, one, rpc, select
+from orderbase._each import EACH_TIME, AsyncEach, iterating
 from orderbase._filters import compared
 from orderbase._keyset import Key
 from orderbase._listing import Listing
@@ -111,6 +112,10 @@ class AsyncJobs(StaffResource):
             raise NotFound("There is no such job.", status=404, code="job_not_found")
         return page
 
+    def each_run(self, job: str | None = None) -> AsyncEach[JobRun]:
+        """All runs, to iterate over: read page by page. See `runs`."""
+        return AsyncEach(lambda after: self.runs(job, limit=EACH_TIME, after=after))
+
     async def get_run(self, run_id: UUID | str) -> JobRun:
         """One run.
 
@@ -126,4 +131,5 @@ class Jobs(Blocking[AsyncJobs]):
     run = blocking(AsyncJobs.run)
     health = blocking(AsyncJobs.health)
     runs = blocking(AsyncJobs.runs)
+    each_run = iterating(AsyncJobs.each_run)
     get_run = blocking(AsyncJobs.get_run)

@@ -1,7 +1,7 @@
 """The catalogue, as the staff edit it."""
 
 from operator import attrgetter
-from typing import Unpack
+from typing import Unpack, cast
 from uuid import UUID
 
 from pydantic import JsonValue, TypeAdapter
@@ -26,6 +26,7 @@ _COLUMNS = (
     "prices:product_prices(country,price,currency)"
 )
 _BY_COUNTRY = {"prices.order": "country"}
+_PRICED = frozenset({"price", "prices"})
 _BY_NAME: Listing[StaffProduct] = Listing(
     "staff products", (Key("name"), Key("id")), attrgetter("name", "id")
 )
@@ -48,8 +49,11 @@ def _get_product(product: UUID | str) -> Call[StaffProduct]:
 
 def _fields(given: ProductChanges) -> dict[str, JsonValue]:
     """Fields of a product as the database takes them; what is None is not given."""
-    fields: dict[str, JsonValue] = {
-        name: value for name, value in given.items() if isinstance(value, str | bool)
+    # Also what is no field, or of another type: left out, it would seem to be done.
+    fields = {
+        name: cast(JsonValue, value)
+        for name, value in given.items()
+        if name not in _PRICED and value is not None
     }
     price, prices = given.get("price"), given.get("prices")
     if price is not None:

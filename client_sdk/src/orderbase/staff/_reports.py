@@ -128,6 +128,12 @@ class AsyncReports(StaffResource):
         """
         return await self._call(_list_days(first_day, last_day, limit, after))
 
+    def each_day(self, first_day: date, last_day: date) -> AsyncEach[DailySales]:
+        """All of them, to iterate over: read page by page. See `daily`."""
+        return AsyncEach(
+            lambda after: self.daily(first_day, last_day, limit=EACH_TIME, after=after)
+        )
+
     async def hourly(self, first_hour: datetime, last_hour: datetime) -> list[HourlyReport]:
         """The hours in which something happened, in order.
 
@@ -174,6 +180,7 @@ class Reports(Blocking[AsyncReports]):
 
     sales = blocking(AsyncReports.sales)
     daily = blocking(AsyncReports.daily)
+    each_day = iterating(AsyncReports.each_day)
     hourly = blocking(AsyncReports.hourly)
     orders_by_status = blocking(AsyncReports.orders_by_status)
     list = blocking(AsyncReports.list)

@@ -164,6 +164,10 @@ class AsyncStock(StaffResource):
             await self.get(product_id)
         return page
 
+    def each_movement(self, product_id: UUID | str) -> AsyncEach[StockMovement]:
+        """All that moved of a product, to iterate over: read page by page. See `movements`."""
+        return AsyncEach(lambda after: self.movements(product_id, limit=EACH_TIME, after=after))
+
 
 class Stock(Blocking[AsyncStock]):
     """See AsyncStock: the same, and each method waits."""
@@ -174,3 +178,4 @@ class Stock(Blocking[AsyncStock]):
     receive = blocking(AsyncStock.receive)
     adjust = blocking(AsyncStock.adjust)
     movements = blocking(AsyncStock.movements)
+    each_movement = iterating(AsyncStock.each_movement)

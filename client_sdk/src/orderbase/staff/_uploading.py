@@ -22,6 +22,8 @@ MOST_BYTES = 20 * 1024 * 1024
 # A slow line; whoever waits can always stop.
 _BYTES_PER_SECOND = 64 * 1024
 _REMOVED = TypeAdapter(list[JsonValue], config=DEFERRED)
+# Clients and servers would take them out of a path: the file would be called otherwise.
+_NO_STEPS = frozenset({"", ".", ".."})
 _TYPES = {
     ".avif": "image/avif",
     ".gif": "image/gif",
@@ -53,7 +55,7 @@ def name_of(content: Content, name: str | None) -> str:
         InvalidRequest: "invalid_name": it has none.
     """
     name = content.name if name is None and isinstance(content, Path) else name
-    if not name or name.startswith("/") or ".." in name.split("/"):
+    if not name or not _NO_STEPS.isdisjoint(name.split("/")):
         raise InvalidRequest("The file needs a name.", code="invalid_name")
     return name
 

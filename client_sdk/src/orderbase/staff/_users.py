@@ -107,7 +107,7 @@ class AsyncUsers(StaffResource):
         """
         return await self._call(_about("get_user", user_id))
 
-    async def edit(
+    async def change(
         self, user_id: UUID | str, *, version: str | None, display_name: str
     ) -> UserAccount:
         """Give an account another name.
@@ -154,5 +154,5 @@ class Users(Blocking[AsyncUsers]):
     list = blocking(AsyncUsers.list)
     each = iterating(AsyncUsers.each)
     get = blocking(AsyncUsers.get)
-    edit = blocking(AsyncUsers.edit)
+    change = blocking(AsyncUsers.change)
     end_sessions = blocking(AsyncUsers.end_sessions)

@@ -44,7 +44,7 @@ class AsyncWebhooks(StaffResource):
         """Register an endpoint. Its secret is in the answer, and nowhere else ever again.
 
         It is sent once: when the answer is lost, look with `list` whether there is one whose
-        secret nobody knows, and delete it or rotate its secret.
+        secret nobody knows, and remove it or rotate its secret.
 
         Args:
             url: an https address of the public internet, of at most 2000 characters.
@@ -115,7 +115,7 @@ class AsyncWebhooks(StaffResource):
             _webhook_endpoints.set_endpoint(endpoint_id, "disable_webhook_endpoint")
         )
 
-    async def delete(self, endpoint_id: UUID | str) -> None:
+    async def remove(self, endpoint_id: UUID | str) -> None:
         """Send nothing any more, drop what waits, and forget the secrets.
 
         It is sent once: when the answer is lost, NotFound at the next attempt means it is done.
@@ -146,7 +146,7 @@ class Webhooks(Blocking[AsyncWebhooks]):
     rotate_secret = blocking(AsyncWebhooks.rotate_secret)
     enable = blocking(AsyncWebhooks.enable)
     disable = blocking(AsyncWebhooks.disable)
-    delete = blocking(AsyncWebhooks.delete)
+    remove = blocking(AsyncWebhooks.remove)
     test = blocking(AsyncWebhooks.test)
 
     def __init__(self, portal: Portal, asynchronous: AsyncWebhooks) -> None:

@@ -10,8 +10,9 @@ from orderbase.testing._received import Received, answer
 from orderbase.testing._refusals import Refusal, auth_refusal, unknown
 from orderbase.testing._store import Row, Store
 
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-_MIN_PASSWORD = 6
+_EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[a-z0-9-]+(\.[a-z0-9-]+)*", re.ASCII | re.IGNORECASE)
+_MAX_EMAIL = 255
+_MIN_PASSWORD, _MAX_PASSWORD_BYTES = 6, 72
 
 
 class Auth:
@@ -95,6 +96,9 @@ class Auth:
     def _verify(self, body: Row) -> Row:
         if body.get("type") != "email":
             raise unknown(f"how to verify {body.get('type')!r}")
+        if not body.get("token"):
+            raise _invalid("Verify requires either a token or a token hash")
+        _check_email(body.get("email", ""))
         person = self._people.by_email(body.get("email", ""))
         code, until = (person and person.code) or ("", 0.0)
         if person is None or not code or body.get("token") != code or self._now() >= until:
@@ -111,7 +115,7 @@ class Auth:
             _check_password(changes["password"])
         if "email" in changes:
             self._check_free(changes["email"], person)
-            person.email = changes["email"]
+            person.email = changes["email"].lower()
         person.password = changes.get("password", person.password)
         return shown(person)
 
@@ -121,7 +125,7 @@ class Auth:
             raise auth_refusal(
                 422, "email_exists", "A user with this email address has already been registered"
             )
-        if not person.is_guest and email != person.email:
+        if not person.is_guest and email.lower() != person.email:
             raise unknown("how an account changes its address")
 
     def _sign_out(self, scope: str, request: Received) -> None:
@@ -148,18 +152,26 @@ class Auth:
 
 
 def _check_email(email: str) -> None:
+    if not email:
+        raise _invalid("One of email or phone must be set")
+    if len(email) > _MAX_EMAIL:
+        raise _invalid("An email address is too long")
     if not _EMAIL.fullmatch(email):
-        raise auth_refusal(
-            400, "validation_failed", "Unable to validate email address: invalid format"
-        )
+        raise _invalid("Unable to validate email address: invalid format")
 
 
 def _check_password(password: str | None) -> None:
     if not password:
-        raise auth_refusal(400, "validation_failed", "Signup requires a valid password")
+        raise _invalid("Signup requires a valid password")
     if len(password) < _MIN_PASSWORD:
         message = f"Password should be at least {_MIN_PASSWORD} characters."
         raise auth_refusal(422, "weak_password", message)
+    if len(password.encode()) > _MAX_PASSWORD_BYTES:
+        raise _invalid(f"Password cannot be longer than {_MAX_PASSWORD_BYTES} characters")
+
+
+def _invalid(message: str) -> Refusal:
+    return auth_refusal(400, "validation_failed", message)
 
 
 def _invalid_token(code: str, reason: str) -> Refusal:

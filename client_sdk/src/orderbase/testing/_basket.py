@@ -120,7 +120,7 @@ def check_email(own: str | None, given: str | None) -> str:
         raise refuse(422, "invalid_email", message)
     if not _EMAIL.fullmatch(address) or len(address) > 254:
         raise refuse(422, "invalid_email", "This is not an e-mail address.")
-    return address
+    return address.lower()
 
 
 def price(store: Store, basket: Mapping[str, int], country: str, terms: Row) -> list[Line]:

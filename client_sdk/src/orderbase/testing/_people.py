@@ -62,7 +62,8 @@ class People:
     def add(self, email: str | None, password: str | None, *, is_staff: bool = False) -> Person:
         """A new user, with a profile and preferences as the shop's database gives them."""
         row = self._store.born()
-        person = Person(row.pop("id"), email, password, is_staff, created_at=row["created_at"])
+        address = email and email.lower()
+        person = Person(row.pop("id"), address, password, is_staff, created_at=row["created_at"])
         self.persons[person.id] = person
         self._store.insert("profiles", {"user_id": person.id, "display_name": "", **row})
         preferences: Row = {"newsletter": False, "notifications": True}

@@ -1,13 +1,16 @@
 """A request as the fake shop's server reads it."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from orderbase._http import Request, Response
 from orderbase.testing._refusals import rest_refusal
+
+_NUL = re.compile(rb"(?<!\\)(\\\\)*\\u0000")  # in JSON, and not a backslash before "u0000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +51,32 @@ class Received:
             raise rest_refusal(400, "PGRST102", "The body is not a JSON object.")
         return {**value}
 
+    def rows(self) -> list[dict[str, Any]]:
+        """The JSON object that was sent, or those of the array.
+
+        Raises:
+            Refusal: it is something else.
+        """
+        value = self.json()
+        found = cast(list[object], value) if isinstance(value, list) else [value]
+        if not all(isinstance(row, dict) for row in found):
+            raise rest_refusal(400, "PGRST102", "The body is not of JSON objects.")
+        return [{**cast(dict[str, Any], row)} for row in found]
+
     def json(self) -> object:
         """The JSON that was sent.
 
         Raises:
-            Refusal: it is none.
+            Refusal: it is none, or has text that Postgres cannot keep.
         """
         try:
-            return json.loads(self.content or b"{}")
+            value = json.loads(self.content or b"{}")
+            text = json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is none
         except ValueError:
             raise rest_refusal(400, "PGRST102", "Empty or invalid json") from None
+        if _NUL.search(text):
+            raise rest_refusal(400, "22P05", "unsupported Unicode escape sequence")
+        return value
 
 
 def answer(

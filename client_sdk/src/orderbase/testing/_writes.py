@@ -40,7 +40,7 @@ class Writes:
             raise rest_refusal(401, "42501", f"permission denied for table {table}")
         query = Query.of(request.query)
         if request.method == "POST" and rules.insert:
-            written = [self._insert(caller, rules, request.body())]
+            written = self._insert(caller, rules, request)
         elif request.method == "PATCH":
             written = self._update(self._own(caller, table, query), rules, request.body())
         elif request.method == "DELETE" and rules.insert:
@@ -64,14 +64,22 @@ class Writes:
         self._store.touch(chosen)
         return chosen
 
-    def _insert(self, caller: Caller, rules: _Rules, given: Row) -> Row:
-        _check_columns(given, rules.insert)
+    def _insert(self, caller: Caller, rules: _Rules, request: Received) -> list[Row]:
+        """All or none."""
+        if "resolution=" in request.headers.get("prefer", ""):
+            raise unknown("what becomes of rows that are there already")
+        given = request.rows()
         mine = [*self._store.rows("addresses", user_id=caller.user_id)]
-        if len(mine) >= _MAX_ADDRESSES:
+        if len(mine) + len(given) > _MAX_ADDRESSES:
             message = "An address book has room for 50 addresses."
             raise refuse(409, "too_many_addresses", message)
-        row = {"label": "", "is_default": False, **given}
-        rules.check(row)
+        rows = [{"label": "", "is_default": False, **row} for row in given]
+        for row, said in zip(rows, given, strict=True):
+            _check_columns(said, rules.insert)
+            rules.check(row)
+        return [self._keep(caller, row) for row in rows]
+
+    def _keep(self, caller: Caller, row: Row) -> Row:
         if row["is_default"]:
             self._no_default(caller.user_id)
         kept = {**self._store.born(), "user_id": caller.user_id, **row}
