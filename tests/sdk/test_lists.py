@@ -76,6 +76,8 @@ async def test_a_filter_that_makes_no_sense_is_refused(shop: AsyncOrderbase) -> 
     for unknown in ("status", "user_id"):
         with pytest.raises(TypeError, match=unknown):
             await shop.orders.list(**{unknown: "paid"})  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="float"):
+        await shop.orders.list(limit=1.5)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("order_by", ["newest", "oldest", "dearest"])

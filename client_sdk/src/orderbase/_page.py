@@ -4,6 +4,7 @@ import json
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from operator import index
 from typing import TypeAlias, TypeVar, cast
 from uuid import UUID
 
