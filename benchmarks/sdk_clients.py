@@ -12,7 +12,7 @@ from local_stack.settings import Settings
 from orderbase import Address, AsyncOrderbase, Orderbase, Request, Response
 from orderbase._http import AiohttpTransport
 from orderbase._orders import _ORDER_COLUMNS
-from orderbase._product_columns import source
+from orderbase._product_columns import COLUMNS
 
 LISTED = 1000
 _PRODUCT = "00000000-0000-4000-9000-100000000001"
@@ -94,8 +94,7 @@ class Shops:
 
     @staticmethod
     def _product(client: Any) -> Any:  # noqa: ANN401 - of either kind
-        columns, _ = source(None, images=True)
-        return client.table("products").select(columns).eq("id", _PRODUCT)
+        return client.table("products").select(COLUMNS).eq("id", _PRODUCT)
 
 
 async def place(shop: AsyncOrderbase) -> object:

@@ -1,6 +1,7 @@
 """What is sent, how often, and how answers are read."""
 
 import json
+from typing import cast
 from uuid import UUID
 
 import httpx
@@ -79,7 +80,7 @@ async def test_a_product_is_found_by_id_or_slug(
         await shop.products.get(asked)
     assert server.query[column] == f"eq.{asked}"
     # Nothing in a slug becomes a parameter of its own.
-    assert set(server.query) == {"select", "images.order", column}
+    assert set(server.query) == {"select", column}
 
 
 async def test_no_row_is_not_found(shop_over: OpenShop) -> None:
@@ -235,6 +236,21 @@ async def test_a_contradiction_is_not_even_sent(shop_over: OpenShop) -> None:
             )
         with pytest.raises(InvalidRequest):
             await shop.orders.get("1; drop table orders")
+    assert server.requests == []
+
+
+async def test_an_amount_without_a_currency_is_not_sent(shop_over: OpenShop) -> None:
+    server, amount = Recorder(httpx.Response(200, json=ORDER)), cast(Money, 1250)
+    async with shop_over(server) as shop:
+        with pytest.raises(TypeError, match="expected_total is Money, not int"):
+            await shop.orders.place(
+                {PRODUCT_ID: 1},
+                shipping_address=ADDRESS,
+                payment_method="pm_card_visa",
+                expected_total=amount,
+            )
+        with pytest.raises(TypeError, match="amount is Money, not int"):
+            await shop.staff.orders.refund(PRODUCT_ID, amount=amount, reason="A crack.")
     assert server.requests == []
 
 

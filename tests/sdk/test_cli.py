@@ -152,6 +152,14 @@ def test_what_is_no_shop_is_not_remembered(
     assert not kept_files(cli)
 
 
+def test_a_shop_that_does_not_answer_is_not_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
+) -> None:
+    cli = Cli(tmp_path, monkeypatch)
+    cli.run("connect", f"http://127.0.0.1:{unused_tcp_port}", "sb_publishable_x", exit_code=1)
+    assert not kept_files(cli)
+
+
 def test_nothing_is_ordered_without_a_yes(guest: Cli, product: UUID) -> None:
     guest.run("place", product, *BUYING[:-1], typed="n\n", exit_code=1)
     guest.run("place", product, *BUYING[:-1], typed="", exit_code=1)

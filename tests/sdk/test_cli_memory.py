@@ -8,7 +8,9 @@ import pytest
 
 from orderbase.cli.memory import FileStorage, Memory, Remembered, is_secret, write_privately
 from orderbase.cli.render import safe
+from tests.conftest import Stack
 from tests.sdk.cli import Cli
+from tests.sdk.worlds import StackWorld
 
 URL = "https://shop.example.com"
 
@@ -75,11 +77,12 @@ def test_a_file_is_replaced_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: Stack
 ) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.touch()
-    said = Cli(in_the_way, monkeypatch).run("connect", URL, "sb_publishable_x", exit_code=1)
+    world = StackWorld(stack)
+    said = Cli(in_the_way, monkeypatch).run("connect", world.url, world.key, exit_code=1)
     assert "Not a directory" in said.err
 
 

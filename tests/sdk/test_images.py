@@ -50,7 +50,7 @@ async def test_a_product_shows_its_pictures_in_order(
     open_shop: OpenShop, stack: Stack, product: UUID
 ) -> None:
     async with open_shop(stack) as shop:
-        found = await shop.products.get(product)
+        found = await shop.products.get(product, images=True)
         front, back = found.images
         assert (front.path, front.alt) == (f"{product}/front.jpg", "A cup")
         assert (front.width, front.height, front.colour) == (900, 600, "#aabbcc")
@@ -79,7 +79,7 @@ async def test_everybody_finds_a_picture_where_its_address_says(
     open_shop: OpenShop, stack: Stack, product: UUID
 ) -> None:
     async with open_shop(stack) as shop:
-        front, back = (await shop.products.get(product)).images
+        front, back = (await shop.products.get(product, images=True)).images
         url_of = shop.products.image_url
         addresses = {
             f"{product}/front.jpg": url_of(front),

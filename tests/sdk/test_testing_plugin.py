@@ -72,6 +72,13 @@ def test_the_environment_names_another_shop(
     assert f"orderbase: {world.url}" in _run(project, passed=2, skipped=1)
 
 
+def test_half_a_shop_is_none(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDERBASE_URL", "https://project.invalid")
+    result = project.runpytest_subprocess("-p", "no:cacheprovider")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "ORDERBASE_URL and ORDERBASE_KEY go together" in result.stderr.str()
+
+
 def test_a_supabase_elsewhere_is_not_ordered_from(
     project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -205,6 +205,9 @@ async def test_a_refusal_ends_the_watch(shop_over: OpenShop) -> None:
         ({"order_id": "seven"}, "invalid_order_id"),
         ({"user_id": "ada"}, "invalid_user_id"),
         ({"after": "yesterday"}, "invalid_position"),
+        ({"statuses": {"eaten"}}, "invalid_statuses"),
+        ({"statuses": "paid"}, "invalid_statuses"),
+        ({"types": "order.paid"}, "invalid_types"),
     ],
 )
 async def test_nonsense_is_refused(shop_over: OpenShop, options: WatchOptions, code: str) -> None:

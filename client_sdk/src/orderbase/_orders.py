@@ -20,7 +20,7 @@ from orderbase.models import (
     OrderEvent,
     Quote,
 )
-from orderbase.money import Money
+from orderbase.money import Money, require_money
 
 Basket = Sequence[Item] | Mapping[UUID, int] | Mapping[str, int]
 
@@ -151,6 +151,7 @@ def _lines(items: Basket) -> list[JsonValue]:
 def _expectation(currency: str | None, total: Money | None) -> dict[str, JsonValue]:
     if total is None:
         return {} if currency is None else {"currency": currency}
+    require_money(total, "expected_total")
     if currency not in (None, total.currency):
         raise ValueError(f"currency {currency} and expected total {total} contradict each other")
     return {"currency": total.currency, "expected_total": total.amount}

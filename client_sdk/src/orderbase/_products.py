@@ -40,7 +40,7 @@ class ProductFilters(TypedDict, total=False):
             currency after the other) or "newest".
         country: where it would be delivered: `price` is that of this market, ISO 3166-1. Filters
             and orders by price go by the base price all the same.
-        images: bring the first picture of each; `get` brings all of one product.
+        images: bring the first picture of each; `get` can bring all of one product.
     """
 
     search: str | None
@@ -98,8 +98,8 @@ def list_products(
     return listed.call(("products", columns), _PRODUCTS, asked, limit, after, params)
 
 
-def get_product(product: UUID | str, country: str | None = None) -> Call[Product]:
-    columns, params = source(country, images=True)
+def get_product(product: UUID | str, country: str | None, *, images: bool) -> Call[Product]:
+    columns, params = source(country, images=images)
     column = "id" if is_uuid(product) else "slug"
     parse = one(_PRODUCTS, "product_not_found", "There is no such product.")
     return select("products", parse, columns, {column: f"eq.{product}"} | params)
@@ -140,18 +140,21 @@ class AsyncProducts(Resource):
         """
         return AsyncEach(lambda after: self.list(limit=EACH_TIME, after=after, **wanted))
 
-    async def get(self, product: UUID | str, *, country: str | None = None) -> Product:
-        """One product, by its id or slug, with all its pictures.
+    async def get(
+        self, product: UUID | str, *, country: str | None = None, images: bool = False
+    ) -> Product:
+        """One product, by its id or slug.
 
         Args:
             product: which one.
             country: where it would be delivered: `price` is that of this market, ISO 3166-1.
+            images: bring all its pictures.
 
         Raises:
             NotFound: there is none, or it is not on sale.
             InvalidRequest: "invalid_country".
         """
-        return await self._call(get_product(product, country))
+        return await self._call(get_product(product, country, images=images))
 
     def image_url(
         self,

@@ -19,7 +19,7 @@ from orderbase._resource import Resource
 from orderbase._row_calls import Wanted
 from orderbase._send import Sender
 from orderbase._shape import shape_of, shape_of_rows
-from orderbase.errors import Conflict, NotFound
+from orderbase.errors import Conflict, InvalidRequest, NotFound
 
 M = TypeVar("M", bound=BaseModel)
 S = TypeVar("S", bound=BaseModel)
@@ -46,7 +46,13 @@ class AsyncQuery(Resource, Generic[R, M]):
         return self._with(orderings=tuple(keys))
 
     def limit(self, rows: int) -> Self:
-        """At most this many rows; of `page`, on each."""
+        """At most this many rows; of `page`, on each.
+
+        Raises:
+            InvalidRequest: "invalid_limit": it is less than one.
+        """
+        if rows < 1:
+            raise InvalidRequest("A limit is at least one row.", code="invalid_limit")
         return self._with(limit=rows)
 
     async def all(self) -> list[M]:

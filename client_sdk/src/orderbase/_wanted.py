@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import TypedDict, get_args
 from uuid import UUID
 
 from orderbase import _orders
 from orderbase._feed import WatchState
+from orderbase.errors import InvalidRequest
 from orderbase.models import FeedEvent, OrderStatus, Snapshot, User
 
 
@@ -51,7 +52,8 @@ class Wanted:
         """What the options say.
 
         Raises:
-            InvalidRequest: an id is none.
+            InvalidRequest: an id is none; "invalid_statuses", "invalid_types": these would wait for
+                ever.
         """
         after, order_id = options.get("after"), options.get("order_id")
         user_id = options.get("user_id")
@@ -59,8 +61,8 @@ class Wanted:
         return cls(
             None if order_id is None else _orders.as_uuid(order_id),
             None if user_id is None else _orders.as_uuid(user_id, "user_id"),
-            options.get("statuses"),
-            options.get("types"),
+            _statuses(options.get("statuses")),
+            _several("types", options.get("types")),
             {order.id: order.version for order in orders},
         )
 
@@ -82,3 +84,18 @@ class Wanted:
         if buyer is None and user is not None and not user.is_staff:
             buyer = user.id
         return None if buyer is None else f"user_id=eq.{buyer}"
+
+
+def _statuses(wanted: Collection[OrderStatus] | None) -> Collection[str] | None:
+    several = _several("statuses", wanted)
+    unknown = set(several or ()) - set(get_args(OrderStatus))
+    if unknown:
+        message = f"There is no status {', '.join(sorted(map(str, unknown)))}."
+        raise InvalidRequest(message, code="invalid_statuses")
+    return several
+
+
+def _several(name: str, wanted: Collection[str] | None) -> Collection[str] | None:
+    if isinstance(wanted, str):
+        raise InvalidRequest(f"{name} is a list or a set, not a text.", code=f"invalid_{name}")
+    return wanted

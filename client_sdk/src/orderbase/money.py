@@ -75,6 +75,16 @@ class Money:
         return other.amount
 
 
+def require_money(value: object, name: str) -> None:
+    """Refuse a bare number, which has no currency.
+
+    Raises:
+        TypeError: it is not Money.
+    """
+    if not isinstance(value, Money):
+        raise TypeError(f"{name} is Money, not {type(value).__name__}")
+
+
 def _require_int(value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"money counts in whole numbers, not {type(value).__name__}")

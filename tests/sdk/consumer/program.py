@@ -69,7 +69,10 @@ def blocks(shop: Orderbase, cup: UUID, password: str) -> None:
     assert_type(shop.products.get(product=cup).available, int)
     assert_type(shop.products.get(cup, country="CH").price, Money)
     assert_type(
-        [shop.products.image_url(one, width=800) for one in shop.products.get(cup).images],
+        [
+            shop.products.image_url(one, width=800)
+            for one in shop.products.get(cup, images=True).images
+        ],
         list[str],
     )
     assert_type(shop.orders.quote({cup: 2}, country="DE"), Quote)

@@ -41,7 +41,8 @@ def connect(
 ) -> None:
     """Remember a shop: all commands are about it from now on."""
     memory, address = Memory(), url.rstrip("/")
-    client(address, key).close()
+    with client(address, key) as shop, render.waiting("Asking the shop"):
+        shop.products.list(limit=1)
     memory.keep(Remembered(url=address, key=key, session=memory.of(address).session))
     memory.make_current(address)
     render.say("Connected to", address)

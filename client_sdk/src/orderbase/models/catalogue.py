@@ -36,8 +36,8 @@ class Product(Model):
     shop has another price there, it is in `market`. Without a country it is the base price. What
     `place` charges goes by the country of the address.
 
-    `images` are in their order, if they were asked for: `products.get` brings all of them,
-    `products.list(images=True)` the first.
+    `images` are in their order, if they were asked for: `get(images=True)` brings all of them,
+    `list(images=True)` the first.
     """
 
     id: UUID

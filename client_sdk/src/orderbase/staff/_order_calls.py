@@ -11,7 +11,7 @@ from orderbase._orders import as_uuid
 from orderbase.errors import NotFound
 from orderbase.models.base import DEFERRED
 from orderbase.models.orders import Order
-from orderbase.money import Money
+from orderbase.money import Money, require_money
 from orderbase.staff._columns import columns_of
 from orderbase.staff._order_models import HistoryEntry, Payment, Refund, Shipment
 
@@ -47,6 +47,7 @@ def refund(
         "idempotency_key": str(key),
     }
     if amount is not None:
+        require_money(amount, "amount")
         arguments |= {"amount": amount.amount, "currency": amount.currency}
     return rpc("refund_order", Refund.model_validate_json, arguments, key)
 

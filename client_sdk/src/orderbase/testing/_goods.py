@@ -56,7 +56,7 @@ class Goods(Inside):
         Raises:
             NotFound: there is none.
         """
-        return self._read(_products.get_product(id_of(product)))
+        return self._read(_products.get_product(id_of(product), None, images=False))
 
     def set_price(self, product: Product | UUID | str, price: Money) -> None:
         """Sell it for another price from now on."""

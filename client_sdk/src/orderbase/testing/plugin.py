@@ -35,10 +35,16 @@ class _Address(NamedTuple):
 
 
 def _real_shop() -> _Address | None:
-    """The shop that the environment names."""
+    """The shop that the environment names.
+
+    Raises:
+        UsageError: it names half of one.
+    """
     url, key = os.environ.get("ORDERBASE_URL"), os.environ.get("ORDERBASE_KEY")
     if url and key:
         return _Address(url, key)
+    if url or key:
+        raise pytest.UsageError("ORDERBASE_URL and ORDERBASE_KEY go together: one is missing.")
     url, key = os.environ.get("SUPABASE_URL"), os.environ.get("SUPABASE_PUBLISHABLE_KEY")
     if url and key and urlsplit(url).hostname in _HERE:
         return _Address(url, key)
