@@ -22,6 +22,7 @@ from tests.sdk.examples import Block, Page, is_asynchronous
 from tests.sdk.live import ADDRESS, PASSWORD, create_product, new_email
 
 PATIENCE_SECONDS = 60
+_DEMO = ("DEMO_PASSWORD", "DEMO_STAFF_EMAIL")  # what examples of the terminal name
 _CODE = re.compile(r"code: (\d{6})\b")
 SECRET = "whsec_YSBzZWNyZXQgb2YgdGhpcnR5LXR3byBieXRlcywgb2s="  # noqa: S105 - of no shop
 
@@ -110,7 +111,7 @@ class World:
         environment = os.environ | {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(self._folder),
-            **{name: value for name, value in self.stack.environment.items() if "DEMO" in name},
+            **{name: self.stack.environment[name] for name in _DEMO},
         }
         result = subprocess.run(  # noqa: S603 - our own example
             ["/bin/sh", "-euc", block.code],
