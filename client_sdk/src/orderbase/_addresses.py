@@ -5,7 +5,7 @@ from uuid import UUID
 from pydantic import JsonValue, TypeAdapter
 
 from orderbase._call import Call, one, rpc, select, write
-from orderbase._orders import as_uuid
+from orderbase._ids import as_uuid
 from orderbase._resource import Resource
 from orderbase.models import DEFERRED, Address, SavedAddress
 

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from orderbase._call import Call, select
 from orderbase._keyset import Key, behind, ordered
-from orderbase._page import MAX_ROWS, Page, check_limit, cursor, cut, values_of
+from orderbase._page import MAX_ROWS, Page, check_limit, page_of, values_of
 from orderbase.errors import InvalidRequest
 
 M = TypeVar("M")
@@ -52,9 +52,7 @@ class Listing(Generic[M]):
             params["and"] = f"({','.join(conditions)})"
 
         def parse(content: bytes) -> Page[M]:
-            found = things.validate_json(content)
-            last = cut(found, limit)
-            return Page(found, None if last is None else cursor(self.name, self.place(last)))
+            return page_of(things.validate_json(content), limit, self.name, self.place)
 
         table, columns = source
         return select(table, parse, columns, params)

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Unpack, cast
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from pydantic import JsonValue, TypeAdapter
 
 from orderbase import _order_filters, errors
 from orderbase._call import Call, one, rpc, select
+from orderbase._ids import as_uuid, key_of
 from orderbase._order_filters import StaffOrderFilters
 from orderbase._page import Page
 from orderbase.models import (
@@ -45,7 +46,7 @@ def place_order(
     idempotency_key: UUID | str | None,
     terms: Mapping[str, JsonValue],
 ) -> Call[Order]:
-    key = uuid4() if idempotency_key is None else as_uuid(idempotency_key, "idempotency_key")
+    key = key_of(idempotency_key)
     arguments: dict[str, JsonValue] = {
         "items": _lines(items),
         "shipping_address": shipping_address.model_dump(exclude_none=True),
@@ -127,18 +128,6 @@ def before_first_event(order_id: UUID | str) -> Call[str]:
 
     params = {"order_id": f"eq.{as_uuid(order_id)}", "order": "version", "limit": "1"}
     return select("order_events", parse, "xid::text,id::text", params)
-
-
-def as_uuid(value: UUID | str, name: str = "order_id") -> UUID:
-    """The id that a caller gave.
-
-    Raises:
-        InvalidRequest: it is not a UUID.
-    """
-    try:
-        return UUID(str(value))
-    except ValueError:
-        raise errors.InvalidRequest(f"{name} is not a UUID.", code=f"invalid_{name}") from None
 
 
 def _lines(items: Basket) -> list[JsonValue]:

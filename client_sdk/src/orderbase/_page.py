@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from operator import index
 from typing import TypeAlias, TypeVar, cast
@@ -54,6 +54,21 @@ def cut(things: list[T], limit: int) -> T | None:
         return None
     del things[limit:]
     return things[-1]
+
+
+def page_of(
+    things: list[T], limit: int, ordering: str, place: Callable[[T], Sequence[object]]
+) -> Page[T]:
+    """As many as were asked for, of one more that was read.
+
+    Args:
+        things: what was read.
+        limit: how many were asked for.
+        ordering: see `cursor`.
+        place: the values that a thing has there.
+    """
+    last = cut(things, limit)
+    return Page(things, None if last is None else cursor(ordering, place(last)))
 
 
 def cursor(ordering: str, values: Sequence[object]) -> str:

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from orderbase._call import Call, one, select
 from orderbase._each import EACH_TIME, AsyncEach
 from orderbase._filters import both, compared
+from orderbase._ids import is_uuid
 from orderbase._keyset import Key
 from orderbase._listing import Listing, choose, filtered
 from orderbase._page import Page
@@ -103,14 +104,6 @@ def get_product(product: UUID | str, country: str | None, *, images: bool) -> Ca
     column = "id" if is_uuid(product) else "slug"
     parse = one(_PRODUCTS, "product_not_found", "There is no such product.")
     return select("products", parse, columns, {column: f"eq.{product}"} | params)
-
-
-def is_uuid(value: UUID | str) -> bool:
-    try:
-        UUID(str(value))
-    except ValueError:
-        return False
-    return True
 
 
 class AsyncProducts(Resource):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TypedDict, get_args
 from uuid import UUID
 
-from orderbase import _orders
 from orderbase._feed import WatchState
+from orderbase._ids import as_uuid
 from orderbase.errors import InvalidRequest
 from orderbase.models import FeedEvent, OrderStatus, Snapshot, User
 
@@ -59,8 +59,8 @@ class Wanted:
         user_id = options.get("user_id")
         orders = after.orders if isinstance(after, Snapshot) else ()
         return cls(
-            None if order_id is None else _orders.as_uuid(order_id),
-            None if user_id is None else _orders.as_uuid(user_id, "user_id"),
+            None if order_id is None else as_uuid(order_id),
+            None if user_id is None else as_uuid(user_id, "user_id"),
             _statuses(options.get("statuses")),
             _several("types", options.get("types")),
             {order.id: order.version for order in orders},

@@ -31,27 +31,21 @@ from orderbase.staff import (
     WebhookDeliveryStatus,
     WebhookDisabledReason,
     WebhookEndpoint,
-    _alarms,
-    _delivery_calls,
-    _experiments,
-    _jobs,
-    _reports,
-    _webhook_endpoints,
 )
 from tests.sdk.staff.conftest import Owner
 
 Model = type[BaseModel]
 
-TABLES: list[tuple[Model, Model, str]] = [
-    (Alarm, schema.PublicAlarms, _alarms._COLUMNS),
-    (JobRun, schema.PublicJobRuns, _jobs._COLUMNS),
-    (WebhookEndpoint, schema.PublicWebhookEndpoints, _webhook_endpoints._COLUMNS),
-    (WebhookDelivery, schema.PublicWebhookDeliveries, _delivery_calls._COLUMNS),
-    (WebhookAttempt, schema.PublicWebhookAttempts, _delivery_calls._ATTEMPT_COLUMNS),
-    (Experiment, schema.PublicExperiments, _experiments._COLUMNS),
-    (ExperimentArm, schema.PublicExperimentArms, _experiments._ARM_COLUMNS),
-    (DailySales, schema.PublicDailySales, _reports._DAY_COLUMNS),
-    (Report, schema.PublicReports, _reports._REPORT_COLUMNS),
+TABLES: list[tuple[Model, Model]] = [
+    (Alarm, schema.PublicAlarms),
+    (JobRun, schema.PublicJobRuns),
+    (WebhookEndpoint, schema.PublicWebhookEndpoints),
+    (WebhookDelivery, schema.PublicWebhookDeliveries),
+    (WebhookAttempt, schema.PublicWebhookAttempts),
+    (Experiment, schema.PublicExperiments),
+    (ExperimentArm, schema.PublicExperimentArms),
+    (DailySales, schema.PublicDailySales),
+    (Report, schema.PublicReports),
 ]
 VERBS: list[tuple[Model, str]] = [
     (DeadLetter, "dead_letters"),
@@ -84,14 +78,10 @@ where conrelid = %s::regclass and contype = 'c'
 """
 
 
-@pytest.mark.parametrize(("model", "row", "columns"), TABLES)
-def test_a_field_is_a_column_of_the_same_type_and_is_asked_for(
-    model: Model, row: Model, columns: str
-) -> None:
+@pytest.mark.parametrize(("model", "row"), TABLES)
+def test_a_field_is_a_column_of_the_same_type(model: Model, row: Model) -> None:
     types = get_type_hints(row)
-    own = set(re.sub(r",\w+:\w+\(.*\)", "", columns).split(","))
     fields = {name: kind for name, kind in _fields(model).items() if name != "arms"}
-    assert own == fields.keys()
     for name, kind in fields.items():
         assert (_plain(kind), _optional(kind)) == (_plain(types[name]), _optional(types[name]))
 

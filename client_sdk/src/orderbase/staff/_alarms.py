@@ -9,11 +9,12 @@ from pydantic import JsonValue, TypeAdapter
 from orderbase._blocking import Blocking, blocking
 from orderbase._call import Call, rpc
 from orderbase._each import EACH_TIME, AsyncEach, iterating
+from orderbase._ids import as_uuid
 from orderbase._keyset import Key
 from orderbase._listing import Listing
-from orderbase._orders import as_uuid
 from orderbase._page import Page
 from orderbase.models.base import DEFERRED, Model
+from orderbase.staff._columns import columns_of
 from orderbase.staff._resource import StaffResource
 
 
@@ -33,7 +34,7 @@ class Alarm(Model):
 
 
 _ALARMS = TypeAdapter(list[Alarm], config=DEFERRED)
-_COLUMNS = "id,kind,subject,detail,raised_at,cleared_at"
+_COLUMNS = columns_of(Alarm)
 _NEWEST: Listing[Alarm] = Listing(
     "alarms", (Key("raised_at", descending=True), Key("id")), attrgetter("raised_at", "id")
 )

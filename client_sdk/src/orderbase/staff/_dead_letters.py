@@ -9,7 +9,7 @@ from pydantic import JsonValue, TypeAdapter
 from orderbase._blocking import Blocking, blocking
 from orderbase._call import Call, rpc
 from orderbase._each import EACH_TIME, AsyncEach, iterating
-from orderbase._page import MAX_ROWS, Page, check_limit, cursor, cut, values_of
+from orderbase._page import MAX_ROWS, Page, check_limit, page_of, values_of
 from orderbase.models.base import DEFERRED, Model
 from orderbase.staff._resource import StaffResource
 
@@ -75,9 +75,7 @@ _NEWEST = "dead_letters newest"
 
 def _list_letters(only_open: bool, limit: int, after: str | None) -> Call[Page[DeadLetter]]:
     def parse(content: bytes) -> Page[DeadLetter]:
-        letters = _LETTERS.validate_json(content)
-        last = cut(letters, limit)
-        return Page(letters, None if last is None else cursor(_NEWEST, [last.id]))
+        return page_of(_LETTERS.validate_json(content), limit, _NEWEST, lambda last: [last.id])
 
     check_limit(limit)
     arguments: dict[str, JsonValue] = {

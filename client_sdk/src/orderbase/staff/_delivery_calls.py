@@ -7,11 +7,12 @@ from pydantic import JsonValue, TypeAdapter
 
 from orderbase._call import Call, one, rpc, select
 from orderbase._filters import compared, moment
+from orderbase._ids import as_uuid
 from orderbase._keyset import Key
 from orderbase._listing import Listing
-from orderbase._orders import as_uuid
 from orderbase._page import Page
 from orderbase.models.base import DEFERRED, Model
+from orderbase.staff._columns import columns_of
 from orderbase.staff._webhook_models import (
     WebhookAttempt,
     WebhookDelivery,
@@ -29,11 +30,8 @@ _DELIVERIES = TypeAdapter(list[WebhookDelivery], config=DEFERRED)
 _ATTEMPTS_OF = TypeAdapter(list[_AttemptsOf], config=DEFERRED)
 _IDS = TypeAdapter(list[object], config=DEFERRED)
 _COUNT = TypeAdapter(int, config=DEFERRED)
-_COLUMNS = (
-    "id,webhook_id,endpoint_id,event_id,order_id,version,type,payload,status,due_at,starts,"
-    "failures,error,created_at,delivered_at"
-)
-_ATTEMPT_COLUMNS = "number,ended_at,status_code,milliseconds,response,error"
+_COLUMNS = columns_of(WebhookDelivery)
+_ATTEMPT_COLUMNS = columns_of(WebhookAttempt)
 _NEWEST: Listing[WebhookDelivery] = Listing(
     "webhook_deliveries", (Key("id", descending=True),), lambda delivery: (delivery.id,)
 )

@@ -13,9 +13,9 @@ from orderbase._blocking import Blocking, blocking
 from orderbase._call import Call, rpc
 from orderbase._each import EACH_TIME, AsyncEach, iterating
 from orderbase._filters import compared, like, moment, one_of
+from orderbase._ids import as_uuid
 from orderbase._keyset import Key
 from orderbase._listing import Listing, filtered
-from orderbase._orders import as_uuid
 from orderbase._page import Page
 from orderbase.models.base import DEFERRED, Model
 from orderbase.staff._columns import columns_of

@@ -9,6 +9,7 @@ from orderbase._call import Call, one, rpc, select
 from orderbase.models.base import DEFERRED, Model
 from orderbase.money import Money
 from orderbase.staff._amounts import by_currency
+from orderbase.staff._columns import columns_of
 from orderbase.staff._resource import StaffResource
 
 # Rarer than once in a thousand times by chance: as the database's own check.
@@ -79,7 +80,7 @@ class ExperimentResults(Model):
 
 _EXPERIMENTS = TypeAdapter(list[Experiment], config=DEFERRED)
 _ROWS = TypeAdapter(list[dict[str, JsonValue]], config=DEFERRED)
-_ARM_COLUMNS = "name,weight,price_percent"
+_ARM_COLUMNS = columns_of(ExperimentArm)
 _COLUMNS = (
     f"name,description,active,started_at,ended_at,weighed_at,arms:experiment_arms({_ARM_COLUMNS})"
 )

@@ -8,7 +8,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from orderbase._blocking import Blocking, blocking
 from orderbase._call import Call, one, rpc, select
-from orderbase._orders import as_uuid
+from orderbase._ids import as_uuid
 from orderbase._send import backoff
 from orderbase.errors import InvalidRequest, PermissionDenied, TimedOut
 from orderbase.models.base import DEFERRED

@@ -11,12 +11,13 @@ from orderbase._blocking import Blocking, blocking
 from orderbase._call import Call, one, rpc, select
 from orderbase._each import EACH_TIME, AsyncEach, iterating
 from orderbase._filters import compared
+from orderbase._ids import as_uuid
 from orderbase._keyset import Key
 from orderbase._listing import Listing
-from orderbase._orders import as_uuid
 from orderbase._page import Page
 from orderbase.errors import NotFound
 from orderbase.models.base import DEFERRED, Model
+from orderbase.staff._columns import columns_of
 from orderbase.staff._resource import StaffResource
 
 JobRunStatus: TypeAlias = Literal["queued", "running", "succeeded", "partial", "failed", "skipped"]
@@ -57,7 +58,7 @@ class JobRun(Model):
 
 _HEALTH = TypeAdapter(list[JobHealth], config=DEFERRED)
 _RUNS = TypeAdapter(list[JobRun], config=DEFERRED)
-_COLUMNS = "id,job,scheduled_for,status,attempts,summary,created_at,started_at,finished_at"
+_COLUMNS = columns_of(JobRun)
 _LATEST: Listing[JobRun] = Listing(
     "job_runs",
     (Key("scheduled_for", descending=True), Key("id")),

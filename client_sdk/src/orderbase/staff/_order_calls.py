@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from typing import TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from pydantic import JsonValue, TypeAdapter
 
 from orderbase._call import Call, one, rpc, select
-from orderbase._orders import as_uuid
+from orderbase._ids import as_uuid, key_of
 from orderbase.errors import NotFound
 from orderbase.models.base import DEFERRED
 from orderbase.models.orders import Order
@@ -40,7 +40,7 @@ def order_verb(verb: str, order_id: UUID | str, **arguments: JsonValue) -> Call[
 def refund(
     order_id: UUID | str, amount: Money | None, reason: str, idempotency_key: UUID | str | None
 ) -> Call[Refund]:
-    key = uuid4() if idempotency_key is None else as_uuid(idempotency_key, "idempotency_key")
+    key = key_of(idempotency_key)
     arguments: dict[str, JsonValue] = {
         "order_id": str(as_uuid(order_id)),
         "reason": reason,

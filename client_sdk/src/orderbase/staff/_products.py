@@ -10,11 +10,10 @@ from orderbase._blocking import Blocking, blocking
 from orderbase._call import Call, one, rpc, select
 from orderbase._each import EACH_TIME, AsyncEach, iterating
 from orderbase._filters import compared
+from orderbase._ids import as_uuid, is_uuid
 from orderbase._keyset import Key
 from orderbase._listing import Listing
-from orderbase._orders import as_uuid
 from orderbase._page import Page
-from orderbase._products import is_uuid
 from orderbase.models.base import DEFERRED
 from orderbase.money import Money
 from orderbase.staff._product_models import ProductChanges, ProductOptions, StaffProduct

@@ -15,6 +15,7 @@ from orderbase._page import MAX_ROWS, Page
 from orderbase.errors import InvalidRequest
 from orderbase.models import OrderStatus
 from orderbase.models.base import DEFERRED, Model
+from orderbase.staff._columns import columns_of
 from orderbase.staff._report_models import (
     DailySales,
     HourlyReport,
@@ -35,8 +36,8 @@ _HOURS = TypeAdapter(list[HourlyReport], config=DEFERRED)
 _DAYS = TypeAdapter(list[DailySales], config=DEFERRED)
 _COUNTS = TypeAdapter(list[_Count], config=DEFERRED)
 _REPORTS = TypeAdapter(list[Report], config=DEFERRED)
-_DAY_COLUMNS = "day,currency,placed,paid,completed,cancelled,failed,items,gross,refunded,net"
-_REPORT_COLUMNS = "id,kind,period_start,period_end,data,created_at"
+_DAY_COLUMNS = columns_of(DailySales)
+_REPORT_COLUMNS = columns_of(Report)
 _BY_DAY: Listing[DailySales] = Listing(
     "daily_sales", (Key("day"), Key("currency")), attrgetter("day", "currency")
 )

@@ -1,7 +1,7 @@
 """Stock: what comes in, what a count finds, and how much there is."""
 
 from operator import attrgetter
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from pydantic import JsonValue, TypeAdapter
 
@@ -9,9 +9,9 @@ from orderbase._blocking import Blocking, blocking
 from orderbase._call import Call, one, rpc, select
 from orderbase._each import EACH_TIME, AsyncEach, iterating
 from orderbase._filters import compared
+from orderbase._ids import as_uuid, key_of
 from orderbase._keyset import Key
 from orderbase._listing import Listing
-from orderbase._orders import as_uuid
 from orderbase._page import Page
 from orderbase.models.base import DEFERRED
 from orderbase.staff._columns import columns_of
@@ -35,7 +35,7 @@ def _move(
     idempotency_key: UUID | str | None,
     arguments: dict[str, JsonValue],
 ) -> Call[StockMovement]:
-    key = uuid4() if idempotency_key is None else as_uuid(idempotency_key, "idempotency_key")
+    key = key_of(idempotency_key)
     product = str(as_uuid(product_id, "product_id"))
     named = arguments | {"product_id": product, "idempotency_key": str(key)}
     return rpc(verb, StockMovement.model_validate_json, named, key)

@@ -8,8 +8,8 @@ from pydantic import JsonValue, TypeAdapter
 from orderbase._blocking import Blocking, blocking
 from orderbase._call import Call, rpc
 from orderbase._each import EACH_TIME, AsyncEach, iterating
-from orderbase._orders import as_uuid
-from orderbase._page import MAX_ROWS, Page, check_limit, cursor, cut, values_of
+from orderbase._ids import as_uuid
+from orderbase._page import MAX_ROWS, Page, check_limit, page_of, values_of
 from orderbase.models.base import DEFERRED, Model
 from orderbase.staff._resource import StaffResource
 
@@ -47,9 +47,7 @@ def _list_users(email_prefix: str | None, limit: int, after: str | None) -> Call
         wanted["before_created_at"], wanted["before_id"] = values_of(after, _ORDERING, 2)
 
     def parse(content: bytes) -> Page[UserAccount]:
-        users = _USERS.validate_json(content)
-        last = cut(users, limit)
-        return Page(users, None if last is None else cursor(_ORDERING, _place(last)))
+        return page_of(_USERS.validate_json(content), limit, _ORDERING, _place)
 
     return rpc("list_users", parse, wanted)
 

@@ -8,9 +8,10 @@ from uuid import UUID
 from pydantic import ConfigDict, JsonValue, SecretStr, TypeAdapter
 
 from orderbase._call import Call, one, rpc, select
-from orderbase._orders import as_uuid
+from orderbase._ids import as_uuid
 from orderbase.errors import InvalidRequest
 from orderbase.models.base import DEFERRED
+from orderbase.staff._columns import columns_of
 from orderbase.staff._webhook_models import NewWebhookEndpoint, WebhookDelivery, WebhookEndpoint
 
 T = TypeVar("T")
@@ -23,10 +24,7 @@ _ENDPOINTS = TypeAdapter(list[WebhookEndpoint], config=DEFERRED)
 _NEW_ENDPOINTS = TypeAdapter(tuple[NewWebhookEndpoint], config=_SECRETIVE)
 _SECRET = TypeAdapter(SecretStr, config=_SECRETIVE)
 _EVENT_TYPES = TypeAdapter(list[str], config=DEFERRED)
-_COLUMNS = (
-    "id,url,description,event_types,active,disabled_reason,failures,failing_since,"
-    "failed_attempts,paused_until,created_by,created_at,updated_at"
-)
+_COLUMNS = columns_of(WebhookEndpoint)
 _NOT_DELETED = {"disabled_reason": "isdistinct.deleted"}
 
 
