@@ -1,8 +1,11 @@
 """Where each service listens on the loopback interface."""
 
+import fcntl
 import json
 import os
 import socket
+import tempfile
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -10,6 +13,10 @@ from local_stack.errors import StackError
 
 HOST = "127.0.0.1"
 OFFSET_VARIABLE = "ORDERBASE_PORT_OFFSET"
+
+# Below the ports that Linux and macOS lend to outgoing connections: one of those could take a
+# port between the look and the start of the service.
+_BLOCKS = range(12_000, 32_000, 10)
 
 
 @dataclass(frozen=True)
@@ -41,13 +48,20 @@ class Ports:
 
     @classmethod
     def free(cls) -> "Ports":
-        """Ports that nobody listens on now, for a stack that lives as long as a test."""
-        sockets = [socket.create_server((HOST, 0)) for _ in fields(cls)]
-        try:
-            return cls(*(listener.getsockname()[1] for listener in sockets))
-        finally:
-            for listener in sockets:
-                listener.close()
+        """Ports that nobody listens on now, for a stack that lives as long as a test.
+
+        No two callers on this machine get the same ones until all blocks had their turn.
+
+        Raises:
+            StackError: every block has a busy port.
+        """
+        for _ in _BLOCKS:
+            first = _next_block()
+            ports = cls(*range(first, first + len(fields(cls))))
+            with suppress(StackError):
+                ports.require_free()
+                return ports
+        raise StackError(f"No ports are free from {_BLOCKS.start} to {_BLOCKS.stop}.")
 
     @classmethod
     def load(cls, path: Path) -> "Ports":
@@ -73,3 +87,17 @@ class Ports:
                     f"Port {port} ({field.name}) is busy. Stop what listens there, "
                     f"or move all ports: {OFFSET_VARIABLE}=1000 make up."
                 ) from error
+
+
+def _next_block() -> int:
+    """The first port of the block after the one that was taken last, by whichever process."""
+    path = Path(tempfile.gettempdir()) / f"orderbase-ports-{os.getuid()}"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        last = file.read()
+        turn = (int(last) + 1) % len(_BLOCKS) if last.isdecimal() else 0
+        file.seek(0)
+        file.truncate()
+        file.write(str(turn))
+    return _BLOCKS[turn]

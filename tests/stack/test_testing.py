@@ -1,10 +1,14 @@
 """The stack as a library for tests."""
 
+import socket
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from urllib.request import Request, urlopen
 
 import psycopg
 
+from local_stack.ports import HOST, Ports
 from local_stack.settings import Settings
 from local_stack.testing import databases, running_stack
 
@@ -29,6 +33,22 @@ def test_several_stacks_run_side_by_side() -> None:
     assert first[0] != second[0]
     assert first[1] == second[1]
     assert b"Teapot" in first[1] or b"teapot" in first[1]
+
+
+def test_processes_that_look_for_ports_at_once_get_different_ones() -> None:
+    look = "from local_stack.ports import Ports; print(Ports.free().api)"
+    searches = [
+        subprocess.Popen([sys.executable, "-c", look], stdout=subprocess.PIPE)  # noqa: S603 - ours
+        for _ in range(8)
+    ]
+    found = {search.communicate()[0] for search in searches}
+    assert len(found) == len(searches)
+
+
+def test_free_ports_pass_over_a_busy_block() -> None:
+    step = Ports.free().api + 10
+    with socket.create_server((HOST, step + 3)):
+        assert all(step not in Ports.free().__dict__.values() for _ in range(2))
 
 
 def test_each_test_has_a_database_of_its_own() -> None:
