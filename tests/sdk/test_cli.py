@@ -6,13 +6,24 @@ import shlex
 import stat
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 
-from orderbase import Address, ConnectionFailed, Orderbase, Request, Response, _client
+from orderbase import (
+    Address,
+    ConnectionFailed,
+    InvalidRequest,
+    Orderbase,
+    Orders,
+    Request,
+    Response,
+    _client,
+)
 from orderbase._http import AiohttpTransport
+from orderbase.cli import lookup
 from orderbase.cli.memory import FileStorage, Memory
 from tests.conftest import Stack
 from tests.sdk.cli import BUYING, Cli, connected, place
@@ -256,8 +267,20 @@ def test_orders_are_found_by_number_id_and_beginning(guest: Cli, product: UUID) 
         assert f"Order {order['number']}" in guest.run("order", name).out
     shown = guest.json("order", order["number"])
     assert (shown["items"][0]["quantity"], shown["events"][0]["status"]) == (1, "placed")
-    for name in ("999999999", "12", "nothing", "0" * 40):
+    for name in ("999999999", "12", "nothing", "0" * 40, f"{order['id'][:4]}_", "%"):
         assert "order_not_found" in guest.run("order", name, exit_code=1).err
+
+
+def test_a_beginning_that_several_orders_have_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    alike = [UUID(f"feedbeef-0000-4000-8000-{number:012}") for number in range(2)]
+    monkeypatch.setattr(
+        Orders, "list", lambda *_, **__: [SimpleNamespace(id=twin) for twin in alike]
+    )
+    with Orderbase("http://127.0.0.1:9", "key") as shop, pytest.raises(InvalidRequest) as refusal:
+        lookup.find(shop.orders, "feedbeef")
+    assert refusal.value.code == "ambiguous_order"
 
 
 def test_an_order_is_named_by_the_beginning_of_its_id_as_it_is_printed(

@@ -120,7 +120,7 @@ def test_a_pipe_gets_lines_and_interrupting_is_clean(guest: Cli, product: UUID) 
         said = process.stderr.read()
     assert [line.split()[-1] for line in lines] == ["placed", "paid", "shipped", "completed"]
     assert {line.split()[2] for line in lines} == {order["id"][:8]}
-    assert "orderbase watch --since" in said
+    assert f"orderbase watch {order['number']} --since" in said
     assert "Traceback" not in said
 
 

@@ -367,6 +367,7 @@ async def test_orders_are_narrowed_and_sorted(shop: AsyncOrderbase, product: UUI
     assert await found(order_by="dearest") == [large.id, small.id, abroad.id]
     assert await found(currency="USD") == [abroad.id]
     assert await found(number=large.number) == [large.id]
+    assert await found(id_prefix=large.id.hex[:12]) == [large.id]
     assert await found(order_ids=[small.id, abroad.id, uuid4()]) == [abroad.id, small.id]
     assert await found(total_at_least=Money(1251, "EUR")) == [large.id]
     assert await found(total_at_most=Money(1250, "EUR")) == [small.id]

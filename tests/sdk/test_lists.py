@@ -41,6 +41,9 @@ async def test_orders_are_found_by_what_they_are(shop: AsyncOrderbase, product: 
     assert await found(number=middle.number) == [middle.number]
     assert await found(order_ids=[small.id, str(large.id), uuid4()]) == [large.number, small.number]
     assert await found(order_ids=[]) == []
+    for prefix in (str(middle.id)[:13], middle.id.hex[:12].upper(), str(middle.id)):
+        assert await found(id_prefix=prefix) == [middle.number]
+    assert await found(id_prefix=f"{middle.id.hex[:31]}{'10'[middle.id.hex[31] == '1']}") == []
     assert await found(statuses=["cancelled"]) == []
     assert await found(statuses={small.status, "paid", "shipped", "completed"}) == everything
     assert await found(placed_since=middle.created_at) == everything[:2]
@@ -62,6 +65,9 @@ async def test_a_filter_that_makes_no_sense_is_refused(shop: AsyncOrderbase) -> 
     wrong: list[tuple[dict[str, object], str]] = [
         ({"placed_since": naive}, "invalid_placed_since"),
         ({"placed_before": naive}, "invalid_placed_before"),
+        ({"id_prefix": ""}, "invalid_id_prefix"),
+        ({"id_prefix": "3f_"}, "invalid_id_prefix"),
+        ({"id_prefix": "0" * 33}, "invalid_id_prefix"),
         ({"order_by": "prettiest"}, "invalid_order_by"),
         ({"limit": 0}, "invalid_limit"),
         ({"limit": 1001}, "invalid_limit"),

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias, TypedDict, Unpack
 from uuid import UUID
 
 from orderbase._filters import both, compared, moment, one_of
+from orderbase._ids import ids_with_prefix
 from orderbase._keyset import Key
 from orderbase._listing import Listing, choose, filtered
 from orderbase.models import OrderDetails, OrderStatus
@@ -21,6 +22,7 @@ class OrderFilters(TypedDict, total=False):
 
     Attributes:
         order_ids: only these; up to 200.
+        id_prefix: only those whose id begins so: hexadecimal digits, with or without dashes.
         number: only the one with this number, which people say on the phone.
         statuses: only those that have one of these now.
         placed_since: only those placed at this moment or later; it needs a time zone.
@@ -32,6 +34,7 @@ class OrderFilters(TypedDict, total=False):
     """
 
     order_ids: Collection[UUID | str] | None
+    id_prefix: str | None
     number: int | None
     statuses: Collection[OrderStatus] | None
     placed_since: datetime | None
@@ -88,8 +91,14 @@ def _of_cost(operator: str) -> Callable[[Money], str]:
     )
 
 
+def _with_prefix(prefix: str) -> str:
+    least, most = ids_with_prefix(prefix)
+    return both([compared("id", "gte", least), compared("id", "lte", most)])
+
+
 _CONDITIONS: dict[str, Callable[[Any], str]] = {
     "order_ids": lambda ids: one_of("id", ids),
+    "id_prefix": _with_prefix,
     "number": lambda number: compared("number", "eq", number),
     "statuses": lambda statuses: one_of("status", statuses),
     "placed_since": lambda at: compared("created_at", "gte", moment(at, "placed_since")),
@@ -116,7 +125,7 @@ def conditions(**wanted: Unpack[StaffOrderFilters]) -> list[str]:
     """What the database is asked for.
 
     Raises:
-        InvalidRequest: a moment has no time zone.
+        InvalidRequest: a moment has no time zone; "invalid_id_prefix".
         TypeError: there is no such filter.
     """
     return filtered(_CONDITIONS, wanted)

@@ -55,7 +55,7 @@ def unknown_outcome(
     except BaseException as error:
         if _may_be_done(error):
             render.remark(f"Whether {done} is not known. This finds out, and {otherwise}:")
-            render.remark(f"  {_again(context, key)}")
+            render.remark(f"  {_same(context, key)}")
         raise
 
 
@@ -76,11 +76,16 @@ def _may_be_done(error: BaseException) -> bool:
     )
 
 
-def _again(context: typer.Context, key: UUID) -> str:
-    words: list[str] = [*context.meta[_ARGUMENTS]]
-    if not any(word.startswith(_KEY_OPTION) for word in words):
-        words += [_KEY_OPTION, str(key)]
-    return shlex.join(["orderbase", *words])
+def again(context: typer.Context, *added: str) -> str:
+    """The command as it was given, with these words behind: of an option, the last one counts."""
+    words: tuple[str, ...] = context.meta[_ARGUMENTS]
+    return shlex.join(["orderbase", *words, *added])
+
+
+def _same(context: typer.Context, key: UUID) -> str:
+    words: tuple[str, ...] = context.meta[_ARGUMENTS]
+    given = any(word.startswith(_KEY_OPTION) for word in words)
+    return again(context) if given else again(context, _KEY_OPTION, str(key))
 
 
 def _details(error: errors.OrderbaseError) -> list[str]:

@@ -1,5 +1,6 @@
 """Orders as people name them."""
 
+import re
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from orderbase.staff import StaffOrders
 
 _SHORTEST_ID = 4
+_START = re.compile(f"[0-9a-f]{{{_SHORTEST_ID},32}}")
+_SHOWN = 5
 _LONGEST_NUMBER = 18
 
 
@@ -32,9 +35,9 @@ def find(orders: "Orders | StaffOrders", name: str) -> UUID:
 
 
 def _beginning_with(orders: "Orders | StaffOrders", start: str) -> list[UUID]:
-    if len(start) < _SHORTEST_ID:
+    if not _START.fullmatch(start):
         return []
-    return [order.id for order in orders.each() if order.id.hex.startswith(start)]
+    return [order.id for order in orders.list(id_prefix=start, limit=_SHOWN)]
 
 
 def _only(fitting: list[UUID], name: str) -> UUID:
@@ -44,6 +47,6 @@ def _only(fitting: list[UUID], name: str) -> UUID:
         )
         raise NotFound(message, code="order_not_found")
     if len(fitting) > 1:
-        ids = ", ".join(map(short, fitting[:5]))
+        ids = ", ".join(map(short, fitting))
         raise InvalidRequest(f"Several orders begin so: {ids}.", code="ambiguous_order")
     return fitting[0]

@@ -16,6 +16,9 @@ Name = Annotated[
     str, typer.Argument(metavar="ORDER", help="Its number, its id, or the beginning of its id.")
 ]
 
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")]
+Everything = Annotated[bool, typer.Option("--all", help="However many there are.")]
+
 
 def declare(app: typer.Typer) -> None:
     """Add these commands."""
@@ -30,17 +33,18 @@ def declare(app: typer.Typer) -> None:
 def orders(
     context: typer.Context,
     status: Statuses = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 100,
+    limit: Limit = 100,
     *,
-    everything: Annotated[bool, typer.Option("--all", help="However many there are.")] = False,
+    everything: Everything = False,
     json: AsJson = False,
 ) -> None:
     """List your orders, newest first."""
+    wanted = statuses(status)
     with opened_by_someone(context) as shop, render.waiting("Reading your orders"):
         found = (
-            [*shop.orders.each(statuses=statuses(status))]
+            [*shop.orders.each(statuses=wanted)]
             if everything
-            else shop.orders.list(limit=limit, statuses=statuses(status))
+            else shop.orders.list(limit=limit, statuses=wanted)
         )
     show_list(found, as_json=json)
 

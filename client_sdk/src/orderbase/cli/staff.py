@@ -8,7 +8,7 @@ import typer
 
 from orderbase.cli import lookup, render
 from orderbase.cli.failures import unknown_outcome
-from orderbase.cli.orders import Name, show_list
+from orderbase.cli.orders import Everything, Limit, Name, show_list
 from orderbase.cli.render import AsJson
 from orderbase.cli.shop import UsageError, opened_by_someone
 from orderbase.cli.statuses import Statuses, statuses
@@ -43,13 +43,19 @@ def orders(
     context: typer.Context,
     status: Statuses = None,
     email: Annotated[str | None, typer.Option(help="Only those of this address.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 100,
+    limit: Limit = 100,
     *,
+    everything: Everything = False,
     json: AsJson = False,
 ) -> None:
     """List everybody's orders, newest first."""
+    wanted = statuses(status)
     with opened_by_someone(context) as shop, render.waiting("Reading the orders"):
-        found = shop.staff.orders.list(limit=limit, statuses=statuses(status), email=email)
+        found = (
+            [*shop.staff.orders.each(statuses=wanted, email=email)]
+            if everything
+            else shop.staff.orders.list(limit=limit, statuses=wanted, email=email)
+        )
     show_list(found, as_json=json)
 
 
@@ -58,19 +64,21 @@ def ship(
     name: Name,
     carrier: Annotated[str, typer.Option(help="Who carries the parcel.")],
     tracking_number: Annotated[str, typer.Option(help="The carrier's number of it.")],
+    *,
+    json: AsJson = False,
 ) -> None:
     """Say that the parcel of a paid order was handed over."""
     with opened_by_someone(context) as shop, render.waiting("Telling the shop"):
         order_id = lookup.find(shop.staff.orders, name)
         order = shop.staff.orders.ship(order_id, carrier=carrier, tracking_number=tracking_number)
-    _tell(order)
+    _tell(order, as_json=json)
 
 
-def deliver(context: typer.Context, name: Name) -> None:
+def deliver(context: typer.Context, name: Name, *, json: AsJson = False) -> None:
     """Say that a parcel has arrived."""
     with opened_by_someone(context) as shop, render.waiting("Telling the shop"):
         order = shop.staff.orders.deliver(lookup.find(shop.staff.orders, name))
-    _tell(order)
+    _tell(order, as_json=json)
 
 
 def refund(
@@ -86,6 +94,7 @@ def refund(
         UUID | None, typer.Option(help="Same key and refund: once, however often it is said.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: AsJson = False,
 ) -> None:
     """Give money back. Asks first."""
     key = idempotency_key or uuid4()
@@ -102,7 +111,10 @@ def refund(
             given = shop.staff.orders.refund(
                 order.id, amount=money, reason=reason, idempotency_key=key
             )
-    render.say(f"{given.amount} of order {order.number} go back.")
+    if json:
+        render.print_json(given)
+    else:
+        render.say(f"{given.amount} of order {order.number} go back.")
 
 
 def dead_letters(
@@ -139,8 +151,11 @@ def give_up(context: typer.Context, letter: Letter) -> None:
     render.say(f"{letter} is given up.")
 
 
-def _tell(order: Order) -> None:
-    render.say(f"Order {order.number} is", render.status(order.status))
+def _tell(order: Order, *, as_json: bool) -> None:
+    if as_json:
+        render.print_json(order)
+    else:
+        render.say(f"Order {order.number} is", render.status(order.status))
 
 
 def _money(amount: str, currency: str) -> Money:

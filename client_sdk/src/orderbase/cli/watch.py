@@ -11,6 +11,7 @@ from orderbase._sync import Orderbase
 from orderbase._wanted import WatchOptions
 from orderbase.cli import lookup, render
 from orderbase.cli.board import Board
+from orderbase.cli.failures import again
 from orderbase.cli.memory import write_privately
 from orderbase.cli.render import AsJson
 from orderbase.cli.shop import opened_by_someone
@@ -70,7 +71,7 @@ def watch(
         )
         if name is not None:
             options["order_id"] = lookup.find(shop.orders, name)
-        with shop.orders.watch(**options) as events, _Progress(save) as progress, teller:
+        with shop.orders.watch(**options) as events, _Progress(context, save) as progress, teller:
             progress.reach(events.position)  # who is stopped before the first event misses none
             for event in events:
                 teller.tell(event)
@@ -100,7 +101,8 @@ def _teller(shop: Orderbase, *, json: bool) -> Teller:
 class _Progress:
     """Up to where everything was told; in a file, if one is wanted."""
 
-    def __init__(self, file: Path | None) -> None:
+    def __init__(self, context: typer.Context, file: Path | None) -> None:
+        self._context = context
         self._file = file
         self._position: str | None = None
 
@@ -120,7 +122,8 @@ class _Progress:
         traceback: TracebackType | None,
     ) -> None:
         if isinstance(error, KeyboardInterrupt) and self._file is None:
-            render.remark(f"Go on with: orderbase watch --since {self._position}")
+            since = () if self._position is None else ("--since", self._position)
+            render.remark(f"Go on with: {again(self._context, *since)}")
 
 
 def _saved(file: Path | None) -> str | None:
