@@ -153,7 +153,8 @@ async def calls(settings: Settings, report: Report) -> None:
     await fill(shops.ours.as_user(shops.token))
     for name, arms, faster in (
         ("placing orders", shops.placing(), 2.8),
-        ("small reads", shops.reading(), 4.5),
+        ("small reads", shops.reading_a_row(), 4.5),
+        ("reads of a product with its stock", shops.reading(), None),
     ):
         rates, slowest, costs = await compare(arms, _IN_FLIGHT)
         report.add(f"{name}, {_IN_FLIGHT} in flight", median(rates["ours"]), "calls/s")

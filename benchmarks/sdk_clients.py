@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from supabase import AsyncClient, Client
 from yarl import URL
@@ -12,10 +13,12 @@ from local_stack.settings import Settings
 from orderbase import Address, AsyncOrderbase, Orderbase, Request, Response
 from orderbase._http import AiohttpTransport
 from orderbase._orders import _ORDER_COLUMNS
-from orderbase._product_columns import COLUMNS
+from orderbase._product_columns import ALL_COLUMNS
+from orderbase.tables import Products
 
 LISTED = 1000
 _PRODUCT = "00000000-0000-4000-9000-100000000001"
+_PRODUCT_ID = UUID(_PRODUCT)
 _ADDRESS = Address(**ADDRESS)
 
 Call = Callable[[], Awaitable[object]]
@@ -53,8 +56,20 @@ class Shops:
 
         return {"ours": ours, "supabase-py": theirs}
 
+    def reading_a_row(self) -> Mapping[str, Call]:
+        """Calls that read one row of one table by its key."""
+        rows = self.ours.as_user(self.token).rows(Products)
+
+        async def ours() -> object:
+            return await rows.where(Products.id == _PRODUCT_ID).one()
+
+        async def theirs() -> object:
+            return await self.theirs.table("products").select("*").eq("id", _PRODUCT).execute()
+
+        return {"ours": ours, "supabase-py": theirs}
+
     def reading(self) -> Mapping[str, Call]:
-        """Calls that read one product."""
+        """Calls that read one product with its stock."""
         shop = self.ours.as_user(self.token)
 
         async def ours() -> object:
@@ -94,7 +109,7 @@ class Shops:
 
     @staticmethod
     def _product(client: Any) -> Any:  # noqa: ANN401 - of either kind
-        return client.table("products").select(COLUMNS).eq("id", _PRODUCT)
+        return client.table("products").select(ALL_COLUMNS).eq("id", _PRODUCT)
 
 
 async def place(shop: AsyncOrderbase) -> object:

@@ -117,12 +117,12 @@ class StackWorld:
             async with aiohttp.ClientSession(raise_for_status=True) as http:
                 async with http.get(f"{url}/search", params={"query": f"to:{email}"}) as answer:
                     found = (await answer.json())["messages"]
-                if not found:
-                    return None
-                async with http.get(f"{url}/message/{found[0]['ID']}") as answer:
-                    text = str((await answer.json())["Text"])
-            code = re.search(r"\b\d{6}\b", text)
-            return code and code[0]
+                for message in found:  # a new account is welcomed, too
+                    async with http.get(f"{url}/message/{message['ID']}") as answer:
+                        code = re.search(r"\b\d{6}\b", (await answer.json())["Text"])
+                    if code:
+                        return code[0]
+            return None
 
         return await until(arrived)
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 from pydantic import JsonValue, TypeAdapter
 
 from orderbase._addresses import AsyncAddresses
-from orderbase._call import one, select, write
+from orderbase._call import ALL, one, select, write
 from orderbase._resource import Resource
 from orderbase.models import DEFERRED, Preferences, Profile
 
@@ -15,8 +15,6 @@ T = TypeVar("T")
 
 _PROFILES = TypeAdapter(list[Profile], config=DEFERRED)
 _PREFERENCES = TypeAdapter(list[Preferences], config=DEFERRED)
-_PROFILE_COLUMNS = "user_id,display_name,created_at,updated_at"
-_PREFERENCES_COLUMNS = "newsletter,notifications,created_at,updated_at"
 _NOBODY = ("user_not_found", "There is no such account.")
 
 
@@ -34,7 +32,7 @@ class AsyncAccount(Resource):
 
     async def profile(self) -> Profile:
         """My profile."""
-        return await self._own("profiles", one(_PROFILES, *_NOBODY), _PROFILE_COLUMNS)
+        return await self._own("profiles", one(_PROFILES, *_NOBODY))
 
     async def rename(self, display_name: str) -> Profile:
         """Be called something else.
@@ -46,7 +44,7 @@ class AsyncAccount(Resource):
             InvalidRequest: it is too long.
         """
         changes: dict[str, JsonValue] = {"display_name": display_name}
-        return await self._own("profiles", one(_PROFILES, *_NOBODY), _PROFILE_COLUMNS, changes)
+        return await self._own("profiles", one(_PROFILES, *_NOBODY), changes)
 
     async def preferences(self) -> Preferences:
         """Which mails I want."""
@@ -64,15 +62,14 @@ class AsyncAccount(Resource):
         wishes = {"newsletter": newsletter, "notifications": notifications}
         changes = {name: wish for name, wish in wishes.items() if wish is not None}
         parse = one(_PREFERENCES, *_NOBODY)
-        return await self._own("preferences", parse, _PREFERENCES_COLUMNS, changes)
+        return await self._own("preferences", parse, changes)
 
     async def _own(
         self,
         table: str,
         parse: Callable[[bytes], T],
-        columns: str,
         changes: Mapping[str, JsonValue] | None = None,
     ) -> T:
         """My row of a table, after changes."""
-        mine = select(table, parse, columns, {"user_id": f"eq.{self._me()}"})
+        mine = select(table, parse, ALL, {"user_id": f"eq.{self._me()}"})
         return await self._call(write(mine, "PATCH", changes) if changes else mine)

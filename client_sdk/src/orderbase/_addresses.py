@@ -4,13 +4,12 @@ from uuid import UUID
 
 from pydantic import JsonValue, TypeAdapter
 
-from orderbase._call import Call, one, rpc, select, write
+from orderbase._call import ALL, Call, one, rpc, select, write
 from orderbase._ids import as_uuid
 from orderbase._resource import Resource
 from orderbase.models import DEFERRED, Address, SavedAddress
 
 _ADDRESSES = TypeAdapter(list[SavedAddress], config=DEFERRED)
-_COLUMNS = "id,label,address,is_default,created_at,updated_at"
 _ONE = one(_ADDRESSES, "address_not_found", "There is no such address.")
 
 
@@ -23,7 +22,7 @@ class AsyncAddresses(Resource):
     async def list(self) -> list[SavedAddress]:
         """All my addresses: the default first, then the newest."""
         params = {"user_id": f"eq.{self._me()}", "order": "is_default.desc,created_at.desc,id"}
-        return await self._call(select("addresses", _ADDRESSES.validate_json, _COLUMNS, params))
+        return await self._call(select("addresses", _ADDRESSES.validate_json, ALL, params))
 
     async def add(
         self, address: Address, *, label: str = "", default: bool = False
@@ -42,7 +41,7 @@ class AsyncAddresses(Resource):
         """
         self._me()
         row = _row(address, label) | {"is_default": default}
-        call = write(select("addresses", _ONE, _COLUMNS, {}), "POST", row, repeatable=False)
+        call = write(select("addresses", _ONE, ALL, {}), "POST", row, repeatable=False)
         return await self._call(call)
 
     async def change(
@@ -78,7 +77,7 @@ class AsyncAddresses(Resource):
     def _mine(self, address_id: UUID | str) -> Call[SavedAddress]:
         wanted = as_uuid(address_id, "address_id")
         params = {"id": f"eq.{wanted}", "user_id": f"eq.{self._me()}"}
-        return select("addresses", _ONE, _COLUMNS, params)
+        return select("addresses", _ONE, ALL, params)
 
 
 def _row(address: Address | None, label: str | None) -> dict[str, JsonValue]:

@@ -60,6 +60,10 @@ class Call(Generic[T]):
             raise errors.unreadable(response.status, response.headers) from error
 
 
+ALL = "*"
+"""All columns. PostgREST takes longer to read ten names than Postgres does to find a row."""
+
+
 def select(
     table: str, parse: Callable[[bytes], T], columns: str, params: Mapping[str, str]
 ) -> Call[T]:

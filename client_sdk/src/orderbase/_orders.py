@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import JsonValue, TypeAdapter
 
 from orderbase import _order_filters, errors
-from orderbase._call import Call, one, rpc, select
+from orderbase._call import ALL, Call, one, rpc, select
 from orderbase._ids import as_uuid, key_of
 from orderbase._order_filters import StaffOrderFilters
 from orderbase._page import Page
@@ -32,11 +32,9 @@ _POSITION = TypeAdapter(str, config=DEFERRED)
 _FIRST = TypeAdapter(list[dict[str, str]], config=DEFERRED)
 
 _ORDER_COLUMNS = (
-    "id,number,user_id,email,status,currency,total,shipping_address,payment_method,"
-    "ending,failure_code,failure_message,version,idempotency_key,created_at,updated_at,"
-    "items:order_items(product:products(slug,name,price,currency),product_id,name,unit_price,quantity)"
+    f"{ALL},items:order_items"
+    "(product:products(slug,name,price,currency),product_id,name,unit_price,quantity)"
 )
-_EVENT_COLUMNS = "order_id,user_id,type,status,version,data,created_at"
 
 
 def place_order(
@@ -107,7 +105,7 @@ def list_events(order_id: UUID | str) -> Call[list[OrderEvent]]:
         return events
 
     params = {"order_id": f"eq.{as_uuid(order_id)}", "order": "version"}
-    return select("order_events", parse, _EVENT_COLUMNS, params)
+    return select("order_events", parse, ALL, params)
 
 
 def feed(after: str, max_rows: int) -> Call[list[FeedEvent]]:

@@ -15,7 +15,7 @@ from orderbase._ids import is_uuid
 from orderbase._keyset import Key
 from orderbase._listing import Listing, choose, filtered
 from orderbase._page import Page
-from orderbase._product_columns import source
+from orderbase._product_columns import ALL_COLUMNS, COLUMNS, source
 from orderbase._resource import Resource
 from orderbase.models import DEFERRED, ImageFormat, Product, ProductImage
 from orderbase.money import Money
@@ -93,14 +93,14 @@ def list_products(
     others = {name: value for name, value in wanted.items() if name not in _EMBEDDED}
     asked = ["active.is.true", *filtered(_CONDITIONS, others)]
     images = wanted.get("images", False)
-    columns, params = source(wanted.get("country"), images=images, most_images=1)
+    columns, params = source(COLUMNS, wanted.get("country"), images=images, most_images=1)
     if wanted.get("in_stock"):
         columns, params = columns.replace("inventory(", "inventory!inner("), params | _IN_STOCK
     return listed.call(("products", columns), _PRODUCTS, asked, limit, after, params)
 
 
 def get_product(product: UUID | str, country: str | None, *, images: bool) -> Call[Product]:
-    columns, params = source(country, images=images)
+    columns, params = source(ALL_COLUMNS, country, images=images)
     column = "id" if is_uuid(product) else "slug"
     parse = one(_PRODUCTS, "product_not_found", "There is no such product.")
     return select("products", parse, columns, {column: f"eq.{product}"} | params)

@@ -17,7 +17,7 @@ from orderbase._filters import literal
 from orderbase._http import Response
 from orderbase._keyset import Key, behind, ordered
 from orderbase._page import MAX_ROWS, Page, check_limit, cursor, cut, values_of
-from orderbase._shape import Shape, place
+from orderbase._shape import Shape
 from orderbase.errors import InvalidRequest, NotFound, unreadable
 
 M = TypeVar("M", bound=BaseModel)
@@ -61,7 +61,7 @@ def page(wanted: Wanted[Any, M], limit: int, after: str | None) -> Call[Page[M]]
         rows = wanted.shape.rows(content)
         if cut(rows, limit) is None:
             return Page(rows)
-        return Page(rows, cursor(name, place(content, len(rows) - 1, keys)))
+        return Page(rows, cursor(name, wanted.shape.place(content, len(rows) - 1, keys)))
 
     params = {"order": order, "limit": str(min(limit + 1, MAX_ROWS))}
     return _call(wanted, "GET", parse, conditions, wanted.shape.with_keys(keys), params)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import from_json
 
+from orderbase._call import ALL
 from orderbase._facts import TABLES, Facts
 from orderbase._keyset import Key
 from orderbase.errors import InvalidRequest
@@ -26,7 +27,7 @@ class Shape(Generic[M]):
     Args:
         model: what a row is read as.
         columns: what is selected for it.
-        ours: whether the model is the schema's, rather than the caller's.
+        ours: whether the model is the schema's, with all columns, rather than the caller's.
     """
 
     model: type[M]
@@ -35,6 +36,8 @@ class Shape(Generic[M]):
 
     def with_keys(self, keys: Sequence[Key]) -> str:
         """What to select to know where a page ends, too."""
+        if self.ours:
+            return self.columns
         return ",".join((self.columns, *(f"{_OURS}{key.column}:{key.column}" for key in keys)))
 
     def rows(self, content: bytes) -> list[M]:
@@ -53,20 +56,20 @@ class Shape(Generic[M]):
             message = f"{self.model.__name__}.{where} is not what the rows have: {first['msg']}."
             raise InvalidRequest(message, code="shape_mismatch") from error
 
+    def place(self, content: bytes, row: int, keys: Sequence[Key]) -> list[object]:
+        """The values of a row by which its place is known."""
+        values = from_json(content)[row]
+        return [values[key.column if self.ours else f"{_OURS}{key.column}"] for key in keys]
+
 
 @lru_cache
 def _reader(model: type[M]) -> TypeAdapter[list[M]]:
     return TypeAdapter(list[model])  # type: ignore[valid-type]
 
 
-def place(content: bytes, row: int, keys: Sequence[Key]) -> list[object]:
-    """The values of a row by which its place is known."""
-    return [from_json(content)[row][f"{_OURS}{key.column}"] for key in keys]
-
-
 def shape_of_rows(facts: Facts[M]) -> Shape[M]:
     """Rows as they are."""
-    return Shape(facts.row, ",".join(facts.row.model_fields), ours=True)
+    return Shape(facts.row, ALL, ours=True)
 
 
 def shape_of(facts: Facts[Any], model: type[M]) -> Shape[M]:
