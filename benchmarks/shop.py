@@ -36,6 +36,11 @@ def open_shop(database: Settings | str) -> None:
     execute(database, (SQL / "shop.sql").read_text("utf-8"))
 
 
+def promise_to_look(database: Settings | str) -> None:
+    """Say what a worker says that is there: it looks at all queues without being woken."""
+    execute(database, "insert into private.drains select name, 'infinity' from private.queues")
+
+
 def shopper(number: int) -> str:
     """The user id of one of them."""
     return f"00000000-0000-4000-a000-{_FIRST + number}"

@@ -87,11 +87,7 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  -- Depth 2: this trigger, fired by the update in the ledger's own trigger.
-  if pg_trigger_depth() < 2 then
-    raise exception 'inventory changes by stock_movements only' using errcode = 'restrict_violation';
-  end if;
-  return new;
+  raise exception 'inventory changes by stock_movements only' using errcode = 'restrict_violation';
 end
 $$;
 
@@ -111,8 +107,9 @@ referencing new table as new_movements
 for each statement execute function private.apply_stock_movements();
 create trigger forbid_change before update or delete or truncate on public.stock_movements
 for each statement execute function private.forbid_change();
+-- Not within a trigger: the ledger's own one changes the balances.
 create trigger protect_inventory before insert or update on public.inventory
-for each row execute function private.protect_inventory();
+for each row when (pg_trigger_depth() = 0) execute function private.protect_inventory();
 create trigger forbid_truncate before truncate on public.inventory
 for each statement execute function private.forbid_change();
 create trigger open_inventory after insert on public.products

@@ -103,10 +103,7 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  if pg_trigger_depth() < 2 then
-    raise exception 'balances change by payment_entries only' using errcode = 'restrict_violation';
-  end if;
-  return new;
+  raise exception 'balances change by payment_entries only' using errcode = 'restrict_violation';
 end
 $$;
 
@@ -118,7 +115,7 @@ create trigger begin_at_zero before insert on public.payments
 for each row when ((new.captured, new.refunded) is distinct from (0, 0))
 execute function private.forbid_change();
 create trigger protect_balances before update of captured, refunded on public.payments
-for each row execute function private.protect_payment_balances();
+for each row when (pg_trigger_depth() = 0) execute function private.protect_payment_balances();
 create trigger apply_payment_entries after insert on public.payment_entries
 for each row execute function private.apply_payment_entries();
 create trigger forbid_change before update or delete or truncate on public.payment_entries

@@ -54,7 +54,9 @@ begin
   -- Most addresses are plain ASCII, which one look tells; of others, each field is looked at.
   if not address ?& required or exists (
     select from jsonb_each(address)
-    where jsonb_typeof(value) <> 'string' or value #>> '{}' !~ '^[!-~]([ -~]{0,198}[!-~])?$'
+    where jsonb_typeof(value) <> 'string'
+      or octet_length(value #>> '{}') not between 1 and 200
+      or value #>> '{}' ~ '[^ -~]|^ | $'
   ) then
     perform private.check_address_fields(address, required);
   end if;
