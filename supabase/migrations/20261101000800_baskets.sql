@@ -232,12 +232,13 @@ declare
   sold_in text := lines[1].currency;
   total bigint := (select sum(line.quantity * line.unit_price) from unnest(lines) as line);
 begin
-  if wanted_currency <> sold_in then
-    perform private.refuse(422, 'currency_mismatch', 'This basket is not sold in that currency.',
+  -- Whoever names the total saw a price, perhaps that of another market.
+  if expected_total <> total or expected_total is not null and wanted_currency <> sold_in then
+    perform private.refuse(409, 'price_changed', 'The price has changed.',
       jsonb_build_object('currency', sold_in, 'total', total));
   end if;
-  if expected_total is not null and expected_total <> total then
-    perform private.refuse(409, 'price_changed', 'The price has changed.',
+  if wanted_currency <> sold_in then
+    perform private.refuse(422, 'currency_mismatch', 'This basket is not sold in that currency.',
       jsonb_build_object('currency', sold_in, 'total', total));
   end if;
 end

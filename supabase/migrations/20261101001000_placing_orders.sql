@@ -166,7 +166,7 @@ comment on function public.place_order(jsonb, jsonb, text, uuid, text, bigint, t
 items: [{"product_id": uuid, "quantity": 1..1000}], 1 to 100 of them.
 shipping_address: {name, line1, line2?, city, postal_code, region?, country (ISO 3166-1)}.
 payment_method: a Stripe payment method id. idempotency_key: same key and request, same order, for ever.
-currency, expected_total (minor units): refused if the basket costs otherwise. email: for guests. quote: what quote_order
+currency, expected_total (minor units): refused if the basket costs otherwise; with a total, that is price_changed. email: for guests. quote: what quote_order
 answered; its prices are charged.
 Refusals (`details`): invalid_items, empty_basket, too_many_items, invalid_item, invalid_quantity,
 invalid_address, invalid_payment_method, invalid_idempotency_key, idempotency_key_reused,

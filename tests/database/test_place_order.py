@@ -79,6 +79,7 @@ def test_a_bad_basket_is_refused_with_its_code(shopper: Caller, items: object, c
         ({"idempotency_key": None}, 422, "invalid_idempotency_key"),
         ({"currency": "USD"}, 422, "currency_mismatch"),
         ({"expected_total": 1}, 409, "price_changed"),
+        ({"expected_total": 650, "currency": "USD"}, 409, "price_changed"),
         ({"email": "nobody"}, 422, "invalid_email"),
         ({"email": "a@example.com, b@example.com"}, 422, "invalid_email"),
         ({"email": "a@example.com\nBcc: b@example.com"}, 422, "invalid_email"),

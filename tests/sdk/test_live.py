@@ -183,6 +183,7 @@ REFUSED: list[tuple[dict[str, object], str, type[OrderbaseError]]] = [
     ({"quantity": 10**30}, "invalid_quantity", InvalidRequest),
     ({"currency": "USD"}, "currency_mismatch", InvalidRequest),
     ({"expected_total": Money(1, "EUR")}, "price_changed", Conflict),
+    ({"expected_total": Money(1250, "USD")}, "price_changed", Conflict),
     ({"payment_method": "card"}, "invalid_payment_method", InvalidRequest),
     ({"email": "nobody"}, "invalid_email", InvalidRequest),
     ({"email": None}, "email_required", InvalidRequest),

@@ -161,11 +161,12 @@ def check_price(lines: Sequence[Line], currency: str | None, expected_total: int
         Refusal: it does.
     """
     context = {"currency": lines[0].currency, "total": total(lines)}
-    if currency not in (None, lines[0].currency):
+    elsewhere = currency not in (None, lines[0].currency)
+    if expected_total is not None and (elsewhere or expected_total != total(lines)):
+        raise refuse(409, "price_changed", "The price has changed.", context)
+    if elsewhere:
         message = "This basket is not sold in that currency."
         raise refuse(422, "currency_mismatch", message, context)
-    if expected_total not in (None, total(lines)):
-        raise refuse(409, "price_changed", "The price has changed.", context)
 
 
 def check_stock(store: Store, lines: Sequence[Line]) -> None:
