@@ -240,6 +240,67 @@ async def test_a_storage_that_others_use_does_not_make_us_somebody_else(
         assert shop.auth.user == user
 
 
+async def test_a_session_that_another_process_has_refreshed_long_ago_is_refreshed(
+    shop_over: OpenShop,
+) -> None:
+    server, keeper = AuthServer(lifetime=5), Keeper()
+    async with shop_over(server, storage=keeper) as shop:
+        await shop.auth.sign_in_as_guest()
+        assert keeper.value is not None
+        keeper.value = keeper.value.replace("token-1", "token-2").replace("refresh-1", "refresh-2")
+        server.lifetime = 3600
+        await asyncio.gather(*(shop.auth.token() for _ in range(5)))
+    assert server.bodies[1:] == [{"refresh_token": "refresh-2"}]
+
+
+async def test_a_session_that_is_over_leaves_the_one_that_another_process_keeps(
+    shop_over: OpenShop,
+) -> None:
+    server, keeper = AuthServer(lifetime=5), Keeper()
+    async with shop_over(server, storage=keeper) as shop:
+        await shop.auth.sign_in_as_guest()
+        assert keeper.value is not None
+        other = keeper.value.replace(USER_ID, USER_ID[:-1] + "b").replace("refresh-1", "other")
+        keeper.value = other
+        server.refusal = _refusing(403, "session_not_found")(httpx.Request("GET", "http://x"))
+        with pytest.raises(AuthError):
+            await shop.auth.token()
+        assert shop.auth.user is None
+    assert keeper.value == other
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        httpx.Response(401, json={"message": "Invalid API key"}),
+        httpx.Response(401, text="<html>Sign in to the proxy</html>"),
+        httpx.Response(500, json={"code": 500, "msg": "Database error granting user"}),
+    ],
+)
+async def test_only_the_end_of_a_session_ends_it(
+    shop_over: OpenShop, refusal: httpx.Response
+) -> None:
+    server, keeper = AuthServer(lifetime=25), Keeper()
+    async with shop_over(server, storage=keeper) as shop:
+        user = await shop.auth.sign_in_as_guest()
+        kept, server.refusal = keeper.value, refusal
+        assert await shop.auth.token() == "token-1"
+        with pytest.raises(OrderbaseError):
+            await shop.auth.token(rejected="token-1")
+        assert (shop.auth.user, keeper.value) == (user, kept)
+
+
+async def test_a_storage_that_fails_loses_no_token(shop_over: OpenShop) -> None:
+    class Full(Keeper):
+        def set(self, value: str) -> None:
+            raise OSError(f"No space left for {len(value)} letters")
+
+    async with shop_over(AuthServer(), storage=Full()) as shop:
+        with pytest.raises(OSError, match="No space left"):
+            await shop.auth.sign_in_as_guest()
+        assert await shop.auth.token() == "token-1"
+
+
 async def test_listeners_hear_of_changes_until_they_leave() -> None:
     heard: list[None] = []
     transport = HandlerTransport(AuthServer())

@@ -24,6 +24,13 @@ class _Bearer:
 
 
 _NOBODY = _Bearer()
+# A session is over. Other refusals are about the key, or come from somewhere before Auth.
+_OVER = frozenset(
+    {
+        *("refresh_token_not_found", "refresh_token_already_used"),
+        *("session_not_found", "session_expired", "user_not_found", "user_banned"),
+    }
+)
 
 
 class AsyncAuth:
@@ -158,12 +165,9 @@ class AsyncAuth:
             return  # it just ends
         try:
             await self._refresh(session)
-        except errors.AuthError:
-            if self._session is session:
-                self._remember(None)
-            raise
-        except errors.OrderbaseError as error:
-            if not error.may_pass or session.expired or session.access_token == rejected:
+        except errors.OrderbaseError:
+            now = self._session
+            if now is None or now.expired or now.access_token == rejected:
                 raise
 
     async def _refresh(self, session: Session) -> None:
@@ -175,31 +179,43 @@ class AsyncAuth:
         await asyncio.shield(self._refreshing)
 
     async def _exchange(self, session: Session) -> None:
-        if self._session is session and self._renewed_elsewhere(session):
-            return
+        if self._session is session and (kept := self._renewed_elsewhere(session)):
+            if not kept.expires_soon:
+                self._become(kept)
+                return
+            self._session = session = kept
         body: dict[str, JsonValue] = {"refresh_token": session.refresh_token}
         path = "/auth/v1/token?grant_type=refresh_token"
         call = Call("POST", path, read_session, body)
-        renewed = await self._sender.send(call, _NOBODY)
+        try:
+            renewed = await self._sender.send(call, _NOBODY)
+        except errors.AuthError as error:
+            if self._session is session and error.code in _OVER:
+                self._forget(session)
+            raise
         if self._session is session:  # nobody has signed in or out meanwhile
             self._remember(renewed)
 
-    def _renewed_elsewhere(self, session: Session) -> bool:
-        """Take over what another process has put into the storage: our refresh token is used up."""
+    def _renewed_elsewhere(self, session: Session) -> Session | None:
+        """What another process has put into the storage: our refresh token is used up then."""
         kept = stored_session(self._storage)
-        if kept is None or kept.expires_soon or kept.user.id != session.user.id:
-            return False
-        if kept.refresh_token == session.refresh_token:
-            return False
-        self._become(kept)
-        return True
+        if kept is None or kept.user.id != session.user.id:
+            return None
+        return None if kept.refresh_token == session.refresh_token else kept
+
+    def _forget(self, session: Session) -> None:
+        """A session that is over; another one that another process keeps stays."""
+        kept = stored_session(self._storage)
+        if kept is not None and kept.refresh_token == session.refresh_token:
+            self._storage.remove()
+        self._become(None)
 
     def _remember(self, session: Session | None) -> None:
+        self._become(session)  # first: if the storage fails, at least this process is signed in
         if session is None:
             self._storage.remove()
         else:
             self._storage.set(session.model_dump_json())
-        self._become(session)
 
     def _become(self, session: Session | None) -> None:
         self._session = session
