@@ -13,7 +13,7 @@ from local_stack.settings import Settings
 from orderbase import Address, AsyncOrderbase, Orderbase, Request, Response
 from orderbase._http import AiohttpTransport
 from orderbase._orders import _ORDER_COLUMNS
-from orderbase._product_columns import ALL_COLUMNS
+from orderbase._product_columns import COLUMNS
 from orderbase.tables import Products
 
 LISTED = 1000
@@ -109,7 +109,7 @@ class Shops:
 
     @staticmethod
     def _product(client: Any) -> Any:  # noqa: ANN401 - of either kind
-        return client.table("products").select(ALL_COLUMNS).eq("id", _PRODUCT)
+        return client.table("products").select(COLUMNS).eq("id", _PRODUCT)
 
 
 async def place(shop: AsyncOrderbase) -> object:

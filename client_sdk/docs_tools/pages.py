@@ -5,11 +5,25 @@ says `<!-- errors: tree -->` and `<!-- errors: codes -->`.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
-from orderbase.errors import CODES, OrderbaseError
+from orderbase.errors import (
+    AUTH_CODES,
+    CLIENT_CODES,
+    SHOP_CODES,
+    WEBHOOK_CODES,
+    OrderbaseError,
+)
 
 _UNEXPLAINED = re.compile(r"\s*–\s*<div class=\"doc-md-description\">\s*</div>")  # noqa: RUF001
+
+
+_GROUPS: dict[str, Mapping[str, type[OrderbaseError]]] = {
+    "What the shop refuses": SHOP_CODES,
+    "Signing in, and tokens": AUTH_CODES,
+    "What the client says itself": CLIENT_CODES,
+    "Webhooks": WEBHOOK_CODES,
+}
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
@@ -30,11 +44,11 @@ def tree() -> Iterator[str]:
 
 
 def codes() -> Iterator[str]:
-    """A table of all codes that the client knows, and the error that each is."""
-    yield "| code | error |"
-    yield "|---|---|"
-    for code in sorted(CODES):
-        yield f"| `{code}` | {_link(CODES[code])} |"
+    """Tables of all codes that the client knows, and the error that each is."""
+    for title, group in _GROUPS.items():
+        yield from (f"### {title}", "", "| code | error |", "|---|---|")
+        yield from (f"| `{code}` | {_link(group[code])} |" for code in sorted(group))
+        yield ""
 
 
 def _branch(error: type[OrderbaseError], depth: int) -> Iterator[str]:

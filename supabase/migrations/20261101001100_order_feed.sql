@@ -25,6 +25,13 @@ begin
     after_xid := split_part(after, '-', 1)::xid8;
     after_id := split_part(after, '-', 2)::bigint;
   end if;
+  -- Whoever was told a position was told it after its transaction had ended. A dump that is restored takes
+  -- the events along, but counts transactions from the beginning: nothing would come for a long time.
+  if (after_xid, after_id) > (pg_snapshot_xmax(pg_current_snapshot()), 0) then
+    perform private.refuse(422, 'position_ahead',
+      'The feed has not come that far: this position is from another database, or from before this one was '
+      'restored. Begin with a new position or snapshot.');
+  end if;
   -- Two queries, so that each can walk its own index.
   if everybody then
     return query
@@ -53,7 +60,7 @@ $$;
 comment on function public.order_feed(text, integer) is
 'Events after a position, in order; the caller''s own, or all for staff. No later call ever shows an
 event before a position already shown: events appear once every older transaction has ended.
-max_rows: 1 to 1000. Refusals: invalid_position, invalid_max_rows.';
+max_rows: 1 to 1000. Refusals: invalid_position, position_ahead (begin with a new head), invalid_max_rows.';
 
 create function public.order_feed_head() returns text
 language sql stable

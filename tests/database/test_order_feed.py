@@ -56,6 +56,28 @@ def test_the_head_is_before_everything_that_comes(
     assert event["order_id"] == order["id"]
 
 
+def test_a_position_that_was_never_told_is_refused(
+    shopper: Caller, new_product: Callable[..., str]
+) -> None:
+    """As after a restore: transactions are counted from the beginning again."""
+    shopper.place(lines(new_product()))
+    [last] = shopper.query("select (max(xid::text::bigint) + 1000)::text as xid from order_events")
+    with pytest.raises(RefusedError) as refusal:
+        feed(shopper, f"{last['xid']}-1")
+    assert refusal.value.code == "position_ahead"
+
+
+def test_what_was_told_is_no_such_position_while_an_older_transaction_goes_on(
+    shopper: Caller, new_user: Callable[..., Caller], new_product: Callable[..., str]
+) -> None:
+    """A webhook, or the first event of an order, may be ahead of what the feed shows."""
+    with new_user().connection() as slow:
+        slow.execute("select pg_current_xact_id()")
+        shopper.place(lines(new_product()))
+        [event] = shopper.query("select xid::text || '-' || id as position from order_events")
+        assert feed(shopper, event["position"]) == []
+
+
 def owner_connection(database: Settings) -> psycopg.Connection[Any]:
     return psycopg.connect(database.database_url())
 

@@ -606,6 +606,14 @@ DATABASE = (
         "tests/database/test_order_feed.py::test_an_event_of_a_slow_transaction_is_never_skipped",
     ),
     Mutant(
+        "from another life",
+        "A position that no reader can have been told is refused, as after a restore",
+        _MIGRATIONS + "1100_order_feed.sql",
+        "  if (after_xid, after_id) > (pg_snapshot_xmax(pg_current_snapshot()), 0) then",
+        "  if false then",
+        "tests/database/test_order_feed.py::test_a_position_that_was_never_told_is_refused",
+    ),
+    Mutant(
         "any basket",
         "An idempotency key belongs to one request",
         _MIGRATIONS + "1000_placing_orders.sql",

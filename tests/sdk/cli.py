@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -83,6 +84,38 @@ class Said:
     def __init__(self, out: str, err: str) -> None:
         self.out = out
         self.err = err
+
+
+@contextmanager
+def at_terminal(cli: Cli, *words: object) -> Iterator["tuple[subprocess.Popen[str], int]"]:
+    """The command at a terminal, and the terminal's other end."""
+    terminal, own = pty.openpty()
+    options = {"stdin": own, "stdout": own, "stderr": own, "start_new_session": True}
+    try:
+        with cli.started(*words, **options) as process:
+            os.close(own)
+            yield process, terminal
+    finally:
+        os.close(terminal)
+
+
+def read_until(terminal: int, *wanted: str) -> str:
+    """What the terminal shows until it has shown all of these."""
+    shown = ""
+    while not all(word in shown for word in wanted):
+        shown += os.read(terminal, 65536).decode("utf-8", "replace")
+    return shown
+
+
+def read_rest(terminal: int) -> str:
+    """What else it shows until the command ends."""
+    shown = b""
+    try:
+        while data := os.read(terminal, 65536):
+            shown += data
+    except OSError:  # Linux says so when nobody has it open
+        pass
+    return shown.decode("utf-8", "replace")
 
 
 def interrupt(process: "subprocess.Popen[str]") -> int:

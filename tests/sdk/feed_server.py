@@ -52,6 +52,8 @@ class FeedServer:
             if isinstance(trouble, httpx.HTTPError):
                 raise trouble
             return trouble
+        if Position.parse(after) > Position(len(self.events) + 1, 0):
+            return httpx.Response(422, json={"code": "PT422", "details": "position_ahead"})
         found = [
             e for e in self.events if Position.parse(str(e["position"])) > Position.parse(after)
         ]

@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from uuid import uuid4
 
 import httpx
@@ -71,7 +71,7 @@ class AuthServer:
             case "user":
                 if request.headers["authorization"] in self.expired:
                     return httpx.Response(403, json={"error_code": "bad_jwt", "msg": "Expired."})
-                self.guest = False
+                self.guest = self.guest and request.method == "GET"
                 return self._answer(self.user)
             case _:
                 return httpx.Response(204)
@@ -140,6 +140,60 @@ async def test_a_guest_becomes_an_account_with_a_token_that_says_so(shop_over: O
     assert server.rest_tokens == ["Bearer token-2"]
 
 
+async def test_a_guest_does_not_sign_up_as_somebody_else(shop_over: OpenShop) -> None:
+    server = AuthServer()
+    async with shop_over(server) as shop:
+        guest = await shop.auth.sign_in_as_guest()
+        with pytest.raises(Conflict, match="become_account") as refusal:
+            await shop.auth.sign_up(email="a@example.com", password=PASSWORD)
+        assert shop.auth.user == guest
+        await shop.auth.sign_out()
+        assert (await shop.auth.sign_up(email="a@example.com", password=PASSWORD)).email
+    assert (refusal.value.code, refusal.value.status) == ("guest_signed_in", None)
+    assert server.paths == ["signup", "logout", "signup"]
+
+
+async def test_a_guest_stays_the_same_guest(shop_over: OpenShop) -> None:
+    server = AuthServer()
+    async with shop_over(server) as shop:
+        guest = await shop.auth.sign_in_as_guest()
+        assert await shop.auth.sign_in_as_guest() == guest == shop.auth.user
+    assert server.paths == ["signup", "user"]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "token"),
+    [
+        (403, "session_not_found", "token-2"),
+        (403, "user_not_found", "token-2"),
+        (401, None, "token-1"),  # about the key
+        (503, None, "token-1"),
+    ],
+)
+async def test_a_guest_is_followed_by_another_only_when_the_session_is_over(
+    shop_over: OpenShop, status: int, code: str | None, token: str
+) -> None:
+    server = AuthServer()
+    refusal = httpx.Response(status, json={"error_code": code, "msg": "No."})
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return refusal if request.url.path.endswith("/user") else server(request)
+
+    async with shop_over(answer) as shop:
+        await shop.auth.sign_in_as_guest()
+        with suppress(OrderbaseError):
+            await shop.auth.sign_in_as_guest()
+        assert await shop.auth.token() == token
+
+
+async def test_an_account_is_left_for_a_guest(shop_over: OpenShop) -> None:
+    server = AuthServer()
+    async with shop_over(server) as shop:
+        await shop.auth.sign_in(email="a@example.com", password=PASSWORD)
+        assert (await shop.auth.sign_in_as_guest()).is_guest
+    assert server.paths == ["token", "signup"]
+
+
 async def test_only_a_guest_becomes_an_account(shop_over: OpenShop) -> None:
     server = AuthServer()
     async with shop_over(server) as shop:
@@ -172,7 +226,7 @@ async def test_a_slow_clock_does_not_lock_anyone_out(shop_over: OpenShop) -> Non
         server.expired.add("Bearer token-3")
         with pytest.raises(AuthError) as failure:
             await shop.products.list()
-    assert failure.value.code == "PGRST301"
+    assert failure.value.code == "session_expired"
     assert server.paths == ["signup", "token", "token"]
 
 
@@ -492,8 +546,23 @@ async def test_a_token_that_the_server_refuses_is_not_tried_twice(shop_over: Ope
     async with shop_over(server) as shop:
         with pytest.raises(AuthError) as failure:
             await shop.as_user(token).products.list()
-    assert failure.value.code == "PGRST301"
+    assert failure.value.code == "session_expired"
     assert len(server.rest_tokens) == 1
+
+
+async def test_a_session_is_nobody_elses(shop_over: OpenShop) -> None:
+    server, keeper = AuthServer(), Keeper()
+    async with shop_over(server) as shop:
+        for storage in (keeper, None):
+            visitor = shop.with_session(storage)
+            assert visitor.auth.user is None
+            await visitor.auth.sign_in_as_guest()
+        assert shop.auth.user is None
+        again = shop.with_session(keeper)
+        assert again.auth.user is not None
+        for caller in (shop, again):
+            await caller.products.list()
+    assert server.rest_tokens == ["Bearer key", "Bearer token-1"]
 
 
 BAD_TOKENS = ["", "key", "a.b.c", access_token(sub="no one"), "e30.e30.x", access_token() + "\r\n"]

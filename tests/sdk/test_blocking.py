@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 
 from local_stack.settings import REPOSITORY
 from orderbase import Orderbase, OrderbaseError, Request, Response
+from orderbase._portal import PortalClosed
 
 SECONDS = 10.0
 EMPTY = Response(200, b"[]")
@@ -142,6 +144,48 @@ def test_closing_ends_what_still_waits() -> None:
         shop.close()
         with pytest.raises(RuntimeError, match="closed"):
             call.result(SECONDS)
+
+
+def test_closing_ends_the_call_of_the_thread_that_runs_the_loop() -> None:
+    started = threading.Event()
+
+    async def answer() -> NoReturn:
+        started.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    carrier = Carrier(answer)
+    shop = shop_over(carrier)
+    with ThreadPoolExecutor(1) as threads:
+        call = threads.submit(shop.products.list)
+        assert started.wait(SECONDS)
+        shop.close()
+        assert carrier.closed
+        with pytest.raises(RuntimeError, match="closed"):
+            call.result(SECONDS)
+
+
+def test_a_second_thread_does_not_wait_for_the_call_of_the_first() -> None:
+    started, hangs = threading.Event(), asyncio.Event()
+
+    async def answer() -> Response:
+        if not started.is_set():
+            started.set()
+            await hangs.wait()
+        else:
+            hangs.set()  # only the second call lets the first one go
+        return EMPTY
+
+    with shop_over(Carrier(answer)) as shop, ThreadPoolExecutor(1) as threads:
+        first = threads.submit(shop.products.list)
+        assert started.wait(SECONDS)
+        assert shop.products.list() == []
+        assert first.result(SECONDS) == []
+
+
+def test_that_a_client_is_closed_can_be_told_to_another_process() -> None:
+    told = pickle.loads(pickle.dumps(PortalClosed()))  # noqa: S301 - our own
+    assert (type(told), str(told)) == (PortalClosed, str(PortalClosed()))
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What is sent, how often, and how answers are read."""
 
 import json
+from traceback import format_exception
 from typing import cast
 from uuid import UUID
 
@@ -296,6 +297,15 @@ async def test_events_that_row_security_hides_are_not_an_empty_list(shop_over: O
         with pytest.raises(NotFound) as refusal:
             await shop.orders.events(KEY)
     assert refusal.value.code == "order_not_found"
+
+
+async def test_a_payment_that_cannot_be_read_shows_no_secret(shop_over: OpenShop) -> None:
+    server = Recorder(rows({"payments": [{"client_secret": "pi_1_secret_2"}]}))
+    async with shop_over(server) as shop:
+        with pytest.raises(ServerError) as failure:
+            await shop.orders.payment(KEY)
+    assert failure.value.code == "unreadable_answer"
+    assert "pi_1_secret_2" not in "".join(format_exception(failure.value))
 
 
 NO_SHOPS = [

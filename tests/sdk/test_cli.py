@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import shlex
 import stat
 import subprocess
@@ -11,6 +12,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from rich.console import Console
 
 from orderbase import (
     Address,
@@ -23,7 +25,7 @@ from orderbase import (
     _client,
 )
 from orderbase._http import AiohttpTransport
-from orderbase.cli import lookup
+from orderbase.cli import lookup, render
 from orderbase.cli.memory import FileStorage, Memory
 from tests.conftest import Stack
 from tests.sdk.cli import BUYING, Cli, connected, place
@@ -107,10 +109,107 @@ def test_a_secret_key_is_used_from_the_environment_only_and_never_kept(
     assert "secret key" in cli.run("--key", secret, "products", exit_code=2).err
     monkeypatch.setenv("ORDERBASE_KEY", secret)
     cli.run("products", "--limit", 1)
-    cli.run("sign-in", "--guest")
+    cli.run("orders", "--limit", 1)
     assert not any(secret in path.read_text("utf-8") for path in kept_files(cli))
     monkeypatch.delenv("ORDERBASE_KEY")
-    cli.run("orders")
+    cli.run("products", "--limit", 1)
+
+
+@pytest.mark.parametrize("name", ["SUPABASE_SECRET_KEY", "SUPABASE_SERVICE_ROLE_KEY"])
+def test_a_secret_key_acts_as_itself_whoever_is_signed_in(
+    guest: Cli, stack: Stack, product: UUID, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    guest.run("place", product, *BUYING, "--watch")
+    number = guest.json("orders")[0]["number"]
+    guest.run("sign-out")
+    guest.run("sign-in", "--guest")
+    me = guest.json("whoami")
+    monkeypatch.setenv("ORDERBASE_KEY", stack.environment[name])
+    assert guest.json("whoami") == me | {"id": None, "is_guest": False, "is_staff": True}
+    assert "secret key" in guest.run("whoami").out
+    assert number in [order["number"] for order in guest.json("orders")]
+    assert number in [order["number"] for order in guest.json("staff", "orders")]
+    assert guest.json("order", number)["number"] == number
+    assert guest.json("staff", "refund", number, "--reason", "x", "--yes")["amount"] == 1250
+    with guest.started("watch", number, "--json") as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["status"] == "placed"
+    monkeypatch.delenv("ORDERBASE_KEY")
+    assert guest.json("whoami") == me
+    assert "order_not_found" in guest.run("order", number, exit_code=1).err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(("place", "cup", *BUYING), ("cancel", "1"), ("sign-out",)),
+        *(("sign-in", "--guest"), ("sign-up", "ada@example.com")),
+    ],
+)
+def test_a_secret_key_is_nobody_who_could_buy_or_sign_in(
+    guest: Cli, stack: Stack, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("ORDERBASE_KEY", stack.environment["SUPABASE_SECRET_KEY"])
+    assert "unset ORDERBASE_KEY" in guest.run(*words, exit_code=2).err
+    monkeypatch.delenv("ORDERBASE_KEY")
+    guest.run("whoami")
+
+
+def test_a_guest_stays_the_same_guest(guest: Cli, product: UUID) -> None:
+    number = place(guest, product)["number"]
+    assert "Still signed in as a guest" in guest.run("sign-in", "--guest").out
+    assert [order["number"] for order in guest.json("orders")] == [number]
+
+
+def test_a_guest_leaves_the_orders_only_knowingly(guest: Cli) -> None:
+    me, email = guest.json("whoami"), new_email()
+    said = guest.run("sign-in", email, typed=f"{PASSWORD}\n", exit_code=2).err
+    assert "orders do not come along" in said
+    assert "orderbase sign-up" in said
+    assert "--yes" in said
+    assert guest.json("whoami") == me
+    guest.run("sign-up", email, typed=f"{PASSWORD}\n")
+    guest.run("sign-out")
+    guest.run("sign-in", "--guest")
+    guest.run("sign-in", "--yes", email, typed=f"{PASSWORD}\n")
+    assert guest.json("whoami")["email"] == email
+    guest.run("sign-in", email, typed=f"{PASSWORD}\n")
+
+
+@pytest.mark.parametrize("key", ["wrongkey", "sb_publishable_of_another_shop"])
+def test_a_key_of_another_shop_is_called_so(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    cli = Cli(tmp_path, monkeypatch)
+    url = stack.environment["SUPABASE_URL"]
+    said = cli.run("connect", url, key, exit_code=1).err
+    assert f"The key is not one of the shop at {url}." in said
+    assert "sign-in" not in said
+    assert not kept_files(cli)
+    monkeypatch.setenv("ORDERBASE_URL", url)
+    monkeypatch.setenv("ORDERBASE_KEY", key)
+    assert "wrong_key" in cli.run("products", exit_code=1).err
+
+
+def test_examples_name_what_the_demo_shop_sells(cli: Cli) -> None:
+    said = "".join(cli.run(*words, "--help").out for words in ((), ("product",), ("place",)))
+    examples = re.findall(r"orderbase (?:product|place) ((?:[a-z][a-z=0-9-]* ?)+)", said)
+    slugs = {word.partition("=")[0] for example in examples for word in example.split()}
+    assert slugs == {"espresso-cup", "coffee-grinder"}
+    for slug in slugs:
+        cli.run("product", slug)
+
+
+@pytest.mark.parametrize("width", [34, 50, 80])
+def test_orders_can_be_named_however_narrow_it_is(
+    guest: Cli, product: UUID, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    order = place(guest, product)
+    monkeypatch.setattr(render, "out", lambda: Console(width=width))
+    header, row = guest.run("orders").out.splitlines()
+    assert row.split()[:2] == [str(order["number"]), order["id"][:8]]
+    assert "…" not in row
+    assert ("Total" in header, "Placed" in header) == (width >= 50, width >= 80)
 
 
 def test_the_shop_of_make_env_is_found(
@@ -139,6 +238,14 @@ def test_the_catalogue_is_listed(cli: Cli, product: UUID) -> None:
     assert str(product) not in cli.run("products", "cup", "--all").out  # people read slugs
     assert "cup-" in cli.run("products", "cup", "--all").out
     assert "product_not_found" in cli.run("product", "no-such-thing", exit_code=1).err
+
+
+def test_machines_are_told_the_price_that_people_are_shown(cli: Cli) -> None:
+    there = ("product", "espresso-cup", "--country", "US")
+    told = cli.json(*there)
+    assert told["currency"] == "USD"
+    assert f"{told['price'] / 100:.2f} USD" in cli.run(*there).out
+    assert (told["base_price"], told["base_currency"]) == (1200, "EUR")
 
 
 def test_an_order_is_placed_and_followed_to_its_end(guest: Cli, product: UUID) -> None:
@@ -253,7 +360,14 @@ def test_the_address_comes_from_a_file_options_or_the_address_book(
     file.write_text(json.dumps(parts), "utf-8")
     order = cli.json("place", product, *rest, "--address", file, "--city", "Berlin")
     assert order["shipping_address"] == parts | {"city": "Berlin", "line2": None, "region": None}
-    address = Address.model_validate(parts)
+    country = ("--country", parts.pop("country"))
+    file.write_text(json.dumps(parts), "utf-8")
+    assert "country" in cli.run("place", product, *rest, "--address", file, exit_code=2).err
+    order = cli.json("place", product, *rest, "--address", file, *country)
+    assert order["shipping_address"]["country"] == "DE"
+    file.write_text("[]", "utf-8")
+    assert "object" in cli.run("place", product, *rest, "--address", file, exit_code=2).err
+    address = Address.model_validate(parts | {"country": "DE"})
     with remembered(stack) as shop:
         shop.account.addresses.add(address)
         assert "Where to?" in cli.run("place", product, *rest, exit_code=2).err
@@ -279,7 +393,7 @@ def test_a_beginning_that_several_orders_have_is_refused(
         Orders, "list", lambda *_, **__: [SimpleNamespace(id=twin) for twin in alike]
     )
     with Orderbase("http://127.0.0.1:9", "key") as shop, pytest.raises(InvalidRequest) as refusal:
-        lookup.find(shop.orders, "feedbeef")
+        lookup.among(shop.orders, "feedbeef")
     assert refusal.value.code == "ambiguous_order"
 
 

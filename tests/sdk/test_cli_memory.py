@@ -40,12 +40,6 @@ def test_a_publishable_key_is_none(key: str) -> None:
     assert not is_secret(key)
 
 
-def test_a_secret_key_does_not_replace_the_publishable_one(memory: Memory) -> None:
-    FileStorage(memory, URL, "sb_publishable_x").set("one")
-    FileStorage(memory, URL, "sb_secret_x").set("two")
-    assert memory.of(URL) == Remembered(url=URL, key="sb_publishable_x", session="two")
-
-
 def test_shops_are_kept_apart(memory: Memory) -> None:
     for url in (URL, f"{URL}/../x", "http://127.0.0.1:54321"):
         memory.keep(Remembered(url=url, session=url))

@@ -1,5 +1,6 @@
 """`orderbase staff` against the whole stack."""
 
+import json
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -20,9 +21,13 @@ def product(stack: Stack) -> UUID:
 @pytest.fixture
 def staff(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: Stack) -> Cli:
     cli = connected(Cli(tmp_path / "config", monkeypatch), stack)
-    password = f"{stack.environment['DEMO_PASSWORD']}\n"
-    cli.run("sign-in", stack.environment["DEMO_STAFF_EMAIL"], typed=password)
+    sign_in(cli, stack)
     return cli
+
+
+def sign_in(cli: Cli, stack: Stack, *options: str) -> None:
+    password = f"{stack.environment['DEMO_PASSWORD']}\n"
+    cli.run("sign-in", *options, stack.environment["DEMO_STAFF_EMAIL"], typed=password)
 
 
 def bought(cli: Cli, product: UUID) -> int:
@@ -75,6 +80,23 @@ def test_parcels_and_dead_letters_are_refused_with_a_reason(staff: Cli, product:
     for verb in ("retry", "give-up"):
         said = staff.run("staff", verb, 999_999_999, exit_code=1)
         assert "dead_letter_not_found" in said.err
+
+
+def test_an_order_of_somebody_else_is_named_as_the_list_shows_it(
+    staff: Cli, stack: Stack, product: UUID
+) -> None:
+    staff.run("sign-out")
+    staff.run("sign-in", "--guest")
+    staff.run("place", product, *BUYING, "--watch")
+    sign_in(staff, stack, "--yes")
+    shown = staff.json("staff", "orders", "--limit", 1)[0]
+    assert staff.json("orders", "--limit", 1) != [shown]
+    for name in (shown["number"], shown["id"][:8]):
+        assert staff.json("order", name)["id"] == shown["id"]
+        assert "order_not_cancellable" in staff.run("cancel", name, exit_code=1).err
+        with staff.started("watch", name, "--json") as process:
+            assert process.stdout is not None
+            assert json.loads(process.stdout.readline())["order_id"] == shown["id"]
 
 
 def test_it_is_for_staff_only(staff: Cli, product: UUID) -> None:

@@ -2,13 +2,11 @@
 
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,16 @@ from orderbase import FeedEvent, Orderbase
 from orderbase.cli.board import Board
 from orderbase.cli.telling import Lines
 from tests.conftest import Stack
-from tests.sdk.cli import BUYING, Cli, connected, interrupt, place
+from tests.sdk.cli import (
+    BUYING,
+    Cli,
+    at_terminal,
+    connected,
+    interrupt,
+    place,
+    read_rest,
+    read_until,
+)
 from tests.sdk.live import create_product
 
 SHOW_CURSOR = "\x1b[?25h"
@@ -124,6 +131,23 @@ def test_a_pipe_gets_lines_and_interrupting_is_clean(guest: Cli, product: UUID) 
     assert "Traceback" not in said
 
 
+def test_a_watch_is_gone_on_with_from_where_it_was(guest: Cli, product: UUID) -> None:
+    start = _position(guest, product)
+    order = place(guest, product)["id"]
+    with guest.started("watch", f"--since={start}", "--since", start, "--json") as process:
+        told = list(events_of(process, order))
+        assert interrupt(process) == 130
+        assert process.stderr is not None
+        said = process.stderr.read()
+    command, position = said.removeprefix("Go on with: ").strip().rsplit(" ", 1)
+    assert command == "orderbase watch --json --since"
+    assert position in {event["position"] for event in told}
+
+
+def test_help_says_that_statuses_are_those_after_an_event(guest: Cli) -> None:
+    assert "a refund of a completed order" in guest.run("watch", "--help").out
+
+
 @pytest.mark.parametrize("words", [("products",), ("products", "--json")])
 def test_a_broken_pipe_is_quiet(guest: Cli, words: tuple[str, ...]) -> None:
     reader, writer = os.pipe()
@@ -135,46 +159,16 @@ def test_a_broken_pipe_is_quiet(guest: Cli, words: tuple[str, ...]) -> None:
         assert process.wait(20) == 141
 
 
-@contextmanager
-def at_terminal(guest: Cli, *words: object) -> Iterator["tuple[subprocess.Popen[str], int]"]:
-    """The command at a terminal, and the terminal's other end."""
-    terminal, own = pty.openpty()
-    options = {"stdin": own, "stdout": own, "stderr": own}
-    try:
-        with guest.started(*words, **options) as process:
-            os.close(own)
-            yield process, terminal
-    finally:
-        os.close(terminal)
-
-
-def _read_until(terminal: int, *wanted: str) -> str:
-    shown = ""
-    while not all(word in shown for word in wanted):
-        shown += os.read(terminal, 65536).decode("utf-8", "replace")
-    return shown
-
-
-def _rest(terminal: int) -> str:
-    shown = b""
-    try:
-        while data := os.read(terminal, 65536):
-            shown += data
-    except OSError:  # Linux says so when nobody has it open
-        pass
-    return shown.decode("utf-8", "replace")
-
-
 def test_a_terminal_gets_a_live_table(
     guest: Cli, product: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     with at_terminal(guest, "watch") as (process, terminal):
-        _read_until(terminal, "live")
+        read_until(terminal, "live")
         order = place(guest, product)
-        _read_until(terminal, order["id"][:8], "completed", "12.50 EUR", "4 events")
+        read_until(terminal, order["id"][:8], "completed", "12.50 EUR", "4 events")
         process.send_signal(signal.SIGINT)
-        rest = _rest(terminal)
+        rest = read_rest(terminal)
         assert process.wait(20) == 130
     assert SHOW_CURSOR in rest
     assert rest.index("orderbase watch --since") > rest.index(SHOW_CURSOR)

@@ -16,6 +16,7 @@ from orderbase import (
     InvalidRequest,
     Item,
     Money,
+    NotFound,
     Order,
     RateLimited,
     tables,
@@ -24,7 +25,7 @@ from orderbase.rows import Table
 from orderbase.schema import PublicAddressesInsert
 from tests.sdk.conftest import OpenShop
 from tests.sdk.live import ADDRESS, PASSWORD, PATIENCE, new_email, place
-from tests.sdk.worlds import World
+from tests.sdk.worlds import NOT_CONFIRMED, World
 
 
 @pytest.fixture
@@ -128,6 +129,61 @@ async def test_a_bank_asks_and_the_shopper_gives_up(shop: AsyncOrderbase, produc
     cancelled = await shop.orders.cancel(order.id)
     assert (cancelled.status, cancelled.ending) == ("cancelled", None)
     assert (await shop.products.get(product)).available == 1000
+
+
+async def test_a_bank_asks_and_the_shopper_confirms(
+    shop: AsyncOrderbase, world: World, product: UUID
+) -> None:
+    order = await place_at(shop, product, "pm_card_authenticationRequired")
+    await story(shop, order, "order.payment_action_required")
+    payment = await shop.orders.payment(order.id)
+    assert (payment.status, payment.provider) == ("requires_action", "stripe")
+    assert (payment.amount, payment.captured) == (order.total, Money(0, "EUR"))
+    assert payment.client_secret is not None
+    assert payment.client_secret.get_secret_value().startswith(f"{payment.reference}_secret_")
+    assert payment.client_secret.get_secret_value() not in f"{payment!r} {payment}"
+    await world.answer_bank(payment, agree=True)
+    await story(shop, order, "order.completed")
+    paid = await shop.orders.payment(order.id)
+    assert (paid.id, paid.status, paid.client_secret) == (payment.id, "succeeded", None)
+    assert (paid.captured, paid.refunded) == (order.total, Money(0, "EUR"))
+
+
+async def test_a_bank_asks_and_the_shopper_fails(
+    shop: AsyncOrderbase, world: World, product: UUID
+) -> None:
+    order = await place_at(shop, product, "pm_card_authenticationRequired")
+    await story(shop, order, "order.payment_action_required")
+    await world.answer_bank(await shop.orders.payment(order.id), agree=False)
+    *_, failed = await story(shop, order, "order.payment_failed")
+    assert failed.data["failure_code"] == NOT_CONFIRMED
+    payment = await shop.orders.payment(order.id)
+    assert (payment.status, payment.failure_code) == ("failed", NOT_CONFIRMED)
+    assert payment.client_secret is None
+
+
+async def test_only_its_buyer_and_staff_see_a_payment(
+    open_shop: OpenShop, world: World, shop: AsyncOrderbase, product: UUID
+) -> None:
+    order = await place_at(shop, product, "pm_card_authenticationRequired")
+    await story(shop, order, "order.payment_action_required")
+    payment = await shop.orders.payment(order.id)
+    async with open_shop(world) as other:
+        await other.auth.sign_in_as_guest()
+        with pytest.raises(NotFound) as refusal:
+            await other.orders.payment(order.id)
+        assert refusal.value.code == "order_not_found"
+        await other.auth.sign_in(**world.staff)
+        (theirs,) = await other.staff.orders.payments(order.id)
+    assert (theirs.id, theirs.client_secret) == (payment.id, None)
+
+
+async def test_an_order_may_have_no_payment(shop: AsyncOrderbase, product: UUID) -> None:
+    order = await place_at(shop, product, "pm_there_is_none")
+    await story(shop, order, "order.payment_failed")
+    with pytest.raises(NotFound) as refusal:
+        await shop.orders.payment(order.id)
+    assert refusal.value.code == "payment_not_found"
 
 
 async def test_the_country_of_delivery_decides_the_price(
@@ -255,6 +311,54 @@ async def test_a_token_whose_session_is_over_reads_and_orders_nothing(
     assert refusal.value.code == "sign_in_required"
 
 
+async def test_whoever_is_not_signed_in_is_told_to(
+    open_shop: OpenShop, world: World, product: UUID
+) -> None:
+    async with open_shop(world) as shop:
+        for attempt in (
+            place(shop, product),
+            shop.orders.quote({product: 1}, country="DE"),
+            shop.orders.list(),
+            shop.orders.position(),
+            anext(shop.orders.watch()),
+            shop.account.profile(),
+            shop.rows(tables.Addresses).all(),
+        ):
+            with pytest.raises(AuthError) as refusal:
+                await attempt
+            assert refusal.value.code == "sign_in_required"
+
+
+async def test_a_token_that_was_changed_is_none(open_shop: OpenShop, world: World) -> None:
+    async with open_shop(world) as shop:
+        await shop.auth.sign_in_as_guest()
+        head, payload, signature = (await shop.auth.token() or "").split(".")
+        forged = shop.as_user(f"{head}.{payload}.{signature[::-1]}")
+        with pytest.raises(AuthError) as refusal:
+            await forged.orders.list()
+    assert refusal.value.code == "bad_jwt"
+
+
+async def test_a_guest_stays_until_the_session_is_over(open_shop: OpenShop, world: World) -> None:
+    async with open_shop(world) as shop:
+        guest = await shop.auth.sign_in_as_guest()
+        assert await shop.auth.sign_in_as_guest() == guest
+        await shop.as_user(await shop.auth.token() or "").auth.sign_out()
+        assert (await shop.auth.sign_in_as_guest()).id != guest.id
+        assert (await shop.account.profile()).user_id == shop.auth.user.id  # type: ignore[union-attr]  # somebody is signed in
+
+
+async def test_visitors_of_one_client_are_strangers(open_shop: OpenShop, world: World) -> None:
+    email = new_email()
+    async with open_shop(world) as shop:
+        visitor, other = shop.with_session(), shop.with_session()
+        await visitor.auth.sign_up(email=email, password=PASSWORD)
+        await other.auth.sign_in(email=email, password=PASSWORD)
+        assert visitor.auth.user == other.auth.user
+        assert await visitor.auth.token() != await other.auth.token()
+        assert shop.auth.user is None
+
+
 async def test_a_session_gets_new_tokens(shop: AsyncOrderbase, product: UUID) -> None:
     user = shop.auth.user
     first = await shop.auth.token()
@@ -317,7 +421,6 @@ SEARCHES = {
     "knives": set[str](),
     "knife bread": {"bread-knife"},
     "the": set[str](),
-    "": set[str](),
 }
 SLUGS = {"stoneware-plate", "stoneware-bowl", "oak-cutting-board", "chefs-knife", "bread-knife"}
 
@@ -327,6 +430,17 @@ async def test_searching_finds_words(open_shop: OpenShop, world: World, search: 
     async with open_shop(world) as shop:
         found = await shop.products.list(search=search, limit=1000)
     assert {product.slug for product in found} & SLUGS == SEARCHES[search]
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t\n", None])
+async def test_a_blank_search_asks_for_nothing(
+    open_shop: OpenShop, world: World, blank: str | None
+) -> None:
+    async with open_shop(world) as shop:
+        everything = await shop.products.list(limit=3)
+        assert len(everything) == 3
+        assert await shop.products.list(search=blank, limit=3) == everything
+        assert await anext(aiter(shop.products.each(search=blank))) == everything[0]
 
 
 async def test_products_are_narrowed_and_sorted(open_shop: OpenShop, world: World) -> None:

@@ -68,6 +68,41 @@ async def test_the_server_answers_each_shopper_by_the_token(world: World) -> Non
                 assert (answer.status, await answer.json()) == (status, answered)
 
 
+async def test_the_server_lets_each_visitor_in_and_out(world: World) -> None:
+    order = world.given("order")
+    app = world.run(read(SDK / "docs" / "guides" / "servers.md"))["app"]
+    credentials = {"email": world.given("email"), "password": world.given("password")}
+    async with serving(app) as client:
+        wrong = credentials | {"password": "not this one"}
+        async with client.post("/log-in", json=wrong) as answer:
+            assert (answer.status, await answer.json()) == (401, {"detail": "invalid_credentials"})
+        async with client.post("/log-in", json=credentials) as answer:
+            cookies = {"session": answer.cookies["session"].value}
+        stranger = {"session": "another"}
+
+        async def latest(sent: dict[str, str]) -> tuple[int, object]:
+            async with client.get("/my-latest-order", cookies=sent) as answer:
+                return answer.status, await answer.json()
+
+        nobody = 401, {"detail": "sign_in_required"}
+        assert [await latest(sent) for sent in ({}, stranger)] == [nobody, nobody]
+        assert await latest(cookies) == (200, order.number)
+        async with client.post("/log-out", cookies=cookies) as answer:
+            assert answer.status == 200
+        assert await latest(cookies) == nobody
+
+
+async def test_the_server_blames_the_request_for_what_the_client_refuses(world: World) -> None:
+    app = world.run(read(SDK / "docs" / "guides" / "servers.md"))["app"]
+
+    async def refuse(order_id: str) -> None:
+        await app.state.shop.orders.get(order_id)
+
+    app.add_api_route("/orders/{order_id}", refuse)
+    async with serving(app) as client, client.get("/orders/none") as answer:
+        assert (answer.status, await answer.json()) == (400, {"detail": "invalid_order_id"})
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All examples as a project of a user."""

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from orderbase import errors
-from orderbase.errors import CODES, OrderbaseError
+from orderbase._answers import from_response
+from orderbase.errors import CLIENT_CODES, CODES, SHOP_CODES, WEBHOOK_CODES, OrderbaseError
+from tests.sdk.said_codes import said_codes
 
 MIGRATIONS = Path(__file__).parents[2] / "supabase" / "migrations"
 _REFUSAL = re.compile(r"private\.refuse\(\s*(\d{3}),\s*(case .*? end|'\w+')", re.DOTALL)
-# Said by this client, not by the database.
-_OWN = {"invalid_address_id", "invalid_order_id"}
 
 
 def _refusals() -> dict[str, int]:
@@ -26,13 +26,13 @@ def _refusals() -> dict[str, int]:
 
 def _answer(status: int, body: object, **headers: str) -> OrderbaseError:
     names = {name.replace("_", "-"): value for name, value in headers.items()}
-    return errors.from_response(status, json.dumps(body).encode(), names)
+    return from_response(status, json.dumps(body).encode(), names)
 
 
 def test_every_refusal_of_the_database_has_a_class() -> None:
     refusals = _refusals()
     assert {"insufficient_stock", "empty_basket", "too_many_items"} <= set(refusals)
-    assert set(refusals) <= set(CODES)
+    assert set(refusals) <= set(SHOP_CODES)
 
 
 @pytest.mark.parametrize(("code", "status"), sorted(_refusals().items()))
@@ -68,9 +68,44 @@ def test_storage_says_the_status_in_the_body(said: str, name: str) -> None:
 
 
 def test_the_table_lists_no_code_that_the_database_never_says() -> None:
-    table = Path(errors.__file__).read_text("utf-8")
-    verbs = table[table.index("CODES:") : table.index("# Auth\n")]
-    assert set(re.findall(r'"(\w+)":', verbs)) - _OWN == set(_refusals())
+    assert set(SHOP_CODES) == set(_refusals())
+
+
+def test_the_tables_have_every_code_of_the_client_and_its_error() -> None:
+    said = said_codes()
+    assert {code: error for error, code in said if code not in CODES} == {}
+    assert [one for one in said if CODES[one.code].__name__ != one.error] == []
+
+
+def test_the_tables_list_no_code_that_the_client_never_says() -> None:
+    said = {code for _, code in said_codes()} | {"not_faked"}
+    assert {*CLIENT_CODES, *WEBHOOK_CODES} - said == set()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "ours"),
+    [
+        (401, "42501", "permission denied for function place_order", "sign_in_required"),
+        (401, "PGRST303", "JWT expired", "session_expired"),
+        (401, "PGRST301", "JWT expired", "session_expired"),  # of PostgREST before 13
+        (401, "PGRST303", "JWT not in audience", "bad_jwt"),
+        (401, "PGRST301", "None of the keys was able to decode the JWT", "bad_jwt"),
+    ],
+)
+def test_what_postgrest_says_of_the_caller_has_codes_of_ours(
+    status: int, code: str, message: str, ours: str
+) -> None:
+    error = _answer(status, {"code": code, "message": message, "hint": None})
+    assert type(error) is errors.AuthError
+    assert (error.status, error.code) == (status, ours)
+    assert error.context == {"code": code, "message": message}
+    assert message not in error.message
+
+
+def test_a_grant_that_somebody_lacks_is_not_about_signing_in() -> None:
+    error = _answer(403, {"code": "42501", "message": "permission denied for table x"})
+    assert type(error) is errors.PermissionDenied
+    assert (error.code, error.context) == ("42501", {})
 
 
 @pytest.mark.parametrize(
@@ -128,7 +163,7 @@ def test_retry_after_is_seconds_or_nothing(header: str | None, seconds: float | 
     "content", [b"", b"<html>", b"[1]", b"\xff", b'{"message": 1}', b"[" * 100_000]
 )
 def test_any_answer_becomes_an_error(content: bytes) -> None:
-    error = errors.from_response(502, content, {})
+    error = from_response(502, content, {})
     assert type(error) is errors.ServerError
     assert error.may_pass
     assert "502" in error.message

@@ -13,12 +13,13 @@ from uuid import UUID
 
 import pytest
 
-from orderbase import AsyncOrderbase, AuthError, FeedEvent, InvalidRequest, _session
+from orderbase import AsyncOrderbase, AuthError, InvalidRequest, _session
 from orderbase._feed import Position
 from orderbase._realtime import Listener
 from tests.conftest import Stack
 from tests.sdk.conftest import OpenShop
 from tests.sdk.live import (
+    NEVER,
     PASSWORD,
     PATIENCE,
     Line,
@@ -28,6 +29,7 @@ from tests.sdk.live import (
     place,
 )
 from tests.sdk.worlds import World
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -116,14 +118,43 @@ async def test_a_watch_ends_when_somebody_else_signs_in(
         await place(shop, product)
         await anext(events)
         await shop.auth.sign_in_as_guest()
+        for _ in range(2):
+            with pytest.raises(AuthError) as end:
+                await asyncio.wait_for(anext(events), PATIENCE)
+            assert end.value.code == "user_changed"
+
+
+async def test_who_signs_out_is_told_nothing_more(shop: AsyncOrderbase, product: UUID) -> None:
+    async with aclosing(shop.orders.watch(after=await shop.orders.position())) as events:
+        for _ in range(3):
+            await place(shop, product)
+        first = await anext(events)
+        await shop.auth.sign_out()
+        with pytest.raises(AuthError, match="Nobody is signed in any more") as end:
+            await asyncio.wait_for(anext(events), PATIENCE)
+        assert events.position == first.position  # the rest of the page was not told
+    assert end.value.code == "sign_in_required"
+
+
+async def test_a_watch_that_waits_ends_with_the_session(
+    shop: AsyncOrderbase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hear_nothing(_: Listener) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Listener, "run", hear_nothing)
+    watch = shop.orders.watch(poll_every=NEVER)
+    async with watch as events:
+        waiting = asyncio.ensure_future(anext(events))
+
+        async def is_live() -> bool:
+            return events.state == "live"
+
+        await until(is_live)
+        await shop.auth.sign_out()
         with pytest.raises(AuthError) as end:
-            await asyncio.wait_for(_exhaust(events), PATIENCE)
-    assert end.value.code == "user_changed"
-
-
-async def _exhaust(events: AsyncIterator[FeedEvent]) -> None:
-    async for _ in events:
-        pass
+            await asyncio.wait_for(waiting, PATIENCE)
+    assert end.value.code == "sign_in_required"
 
 
 async def test_a_later_process_continues_from_the_stored_position(
@@ -169,10 +200,16 @@ async def test_without_realtime_the_timer_keeps_the_feed_going(
                 assert (await anext(events)).order_id == order.id
 
 
-async def test_a_position_that_is_none_is_refused(shop: AsyncOrderbase) -> None:
+@pytest.mark.parametrize(
+    ("after", "code"), [("yesterday", "invalid_position"), ("999999999-1", "position_ahead")]
+)
+async def test_a_position_that_was_never_told_is_refused(
+    shop: AsyncOrderbase, product: UUID, after: str, code: str
+) -> None:
+    await place(shop, product)
     with pytest.raises(InvalidRequest) as refusal:
-        await anext(shop.orders.watch(after="yesterday"))
-    assert refusal.value.code == "invalid_position"
+        await anext(shop.orders.watch(after=after))
+    assert refusal.value.code == code
 
 
 async def test_a_connection_that_died_in_silence_is_given_up(

@@ -50,6 +50,16 @@ async def test_a_product_costs_what_its_market_says(
             assert (elsewhere.price, elsewhere.currency) == (Money(100, "EUR"), "EUR")
 
 
+async def test_a_market_is_written_as_it_is_shown(
+    open_shop: OpenShop, world: World, word: str
+) -> None:
+    async with open_shop(world) as shop:
+        (there, *_) = await shop.products.list(search=word, country="CH")
+        written = there.model_dump(mode="json")
+        assert (written["price"], written["currency"]) == (900, "CHF")
+        assert (written["base_price"], written["base_currency"]) == (100, "EUR")
+
+
 async def test_lists_pages_and_searches_show_the_markets_prices(
     open_shop: OpenShop, world: World, word: str
 ) -> None:

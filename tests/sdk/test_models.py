@@ -13,7 +13,6 @@ from orderbase import (
     CatalogueEntry,
     FeedEvent,
     ImageVariant,
-    MarketPrice,
     Money,
     Order,
     OrderDetails,
@@ -29,6 +28,7 @@ from orderbase import (
     _product_columns,
     schema,
 )
+from orderbase.staff._columns import column_of
 
 NOW = "2026-01-02T03:04:05.678901+00:00"
 PRODUCT_ID = UUID("00000000-0000-4000-8000-000000000001")
@@ -58,14 +58,13 @@ READ_AS = {
 }
 # Fields that are no column of the model's own table.
 DERIVED = {
-    Product: {"inventory", "market", "images"},
+    Product: {"inventory", "images", "base_price_amount", "base_currency"},
     OrderDetails: {"items"},
-    OrderItem: {"product"},
+    OrderItem: {"product", "currency"},
     FeedEvent: {"position"},
 }
 ROWS: list[tuple[type[BaseModel], type[BaseModel]]] = [
     (Product, schema.PublicProducts),
-    (MarketPrice, schema.PublicProductPrices),
     (ProductImage, schema.PublicProductImages),
     (Profile, schema.PublicProfiles),
     (Preferences, schema.PublicPreferences),
@@ -87,7 +86,7 @@ def test_every_field_is_a_column_of_the_same_type(
     for name, field in model.model_fields.items():
         if name not in DERIVED.get(model, ()):
             assert field.annotation is not None
-            assert _same(field.annotation, columns[field.alias or name]), name
+            assert _same(field.annotation, columns[column_of(name, field)]), name
 
 
 def test_the_columns_that_are_asked_for_exist() -> None:

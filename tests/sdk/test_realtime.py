@@ -233,6 +233,16 @@ async def test_a_refreshed_token_joins_again(realtime: Realtime, url: str) -> No
     assert join["access_token"] == TOKENS[1]
 
 
+async def test_the_environments_proxy_is_asked(
+    realtime: Realtime, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", url)
+    monkeypatch.setenv("no_proxy", "elsewhere.test")
+    async with listening("http://shop.test") as hints:
+        await realtime.next_join()
+        await looked(hints)
+
+
 async def test_nobody_there_is_no_reason_to_stop(
     realtime: Realtime, caplog: pytest.LogCaptureFixture
 ) -> None:

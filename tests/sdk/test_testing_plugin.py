@@ -50,7 +50,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
 
 
 def _run(project: pytest.Pytester, **outcomes: int) -> str:
-    result = project.runpytest_subprocess("-p", "no:cacheprovider")
+    result = project.runpytest_subprocess("-p", "no:cacheprovider", "-rs")
     result.assert_outcomes(**outcomes)
     return result.stdout.str()
 
@@ -59,17 +59,52 @@ def test_by_default_the_shop_is_the_fake(project: pytest.Pytester) -> None:
     assert "orderbase: the fake shop" in _run(project, passed=3)
 
 
-@pytest.mark.parametrize("names", [_NAMES[:2], _NAMES[2:]])
-def test_the_environment_names_another_shop(
-    project: pytest.Pytester,
-    monkeypatch: pytest.MonkeyPatch,
-    names: tuple[str, str],
-    stack: Stack,
-) -> None:
+@pytest.fixture
+def real(monkeypatch: pytest.MonkeyPatch, stack: Stack) -> StackWorld:
+    """The shop that the environment names."""
     world = StackWorld(stack)
-    monkeypatch.setenv(names[0], world.url)
-    monkeypatch.setenv(names[1], world.key)
-    assert f"orderbase: {world.url}" in _run(project, passed=2, skipped=1)
+    monkeypatch.setenv("ORDERBASE_URL", world.url)
+    monkeypatch.setenv("ORDERBASE_KEY", world.key)
+    return world
+
+
+def test_the_environment_names_another_shop(project: pytest.Pytester, real: StackWorld) -> None:
+    assert f"orderbase: {real.url}" in _run(project, passed=2, skipped=1)
+
+
+def test_what_needs_the_fake_does_nothing_in_another_shop(
+    project: pytest.Pytester, real: StackWorld
+) -> None:
+    project.makepyfile(
+        """
+        import pytest
+        from orderbase import Orderbase
+        from orderbase.testing import FakeShop
+
+        @pytest.fixture
+        def orderbase_fake() -> FakeShop:
+            raise AssertionError("made")
+
+        @pytest.fixture
+        def guest(orderbase_shop: Orderbase) -> Orderbase:
+            raise AssertionError("it would order here")
+
+        @pytest.fixture
+        def cup(orderbase_fake: FakeShop) -> str:
+            raise AssertionError("made")
+
+        def test_by_name(guest: Orderbase, orderbase_fake: FakeShop) -> None: ...
+
+        def test_by_a_fixture(guest: Orderbase, cup: str) -> None: ...
+
+        def test_while_it_runs(request: pytest.FixtureRequest) -> None:
+            request.getfixturevalue("orderbase_fake")
+
+        def test_the_shop(orderbase_shop: Orderbase) -> None:
+            assert orderbase_shop.products.list(limit=1)
+        """
+    )
+    assert "needs the fake shop" in _run(project, passed=1, skipped=3)
 
 
 def test_half_a_shop_is_none(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,11 +114,11 @@ def test_half_a_shop_is_none(project: pytest.Pytester, monkeypatch: pytest.Monke
     assert "ORDERBASE_URL and ORDERBASE_KEY go together" in result.stderr.str()
 
 
-def test_a_supabase_elsewhere_is_not_ordered_from(
-    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+def test_what_make_env_prints_is_not_ordered_from(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, stack: Stack
 ) -> None:
-    monkeypatch.setenv("SUPABASE_URL", "https://project.invalid")
-    monkeypatch.setenv("SUPABASE_PUBLISHABLE_KEY", "sb_publishable_other")
+    for name in ("SUPABASE_URL", "SUPABASE_PUBLISHABLE_KEY"):
+        monkeypatch.setenv(name, stack.environment[name])
     assert "orderbase: the fake shop" in _run(project, passed=3)
 
 

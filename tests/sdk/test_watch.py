@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from uuid import UUID
@@ -9,7 +10,16 @@ from uuid import UUID
 import httpx
 import pytest
 
-from orderbase import AsyncOrderbase, FeedEvent, InvalidRequest, PermissionDenied, WatchOptions
+from orderbase import (
+    AsyncOrderbase,
+    FeedEvent,
+    InvalidRequest,
+    PermissionDenied,
+    Request,
+    Response,
+    Snapshot,
+    WatchOptions,
+)
 from orderbase._feed import PAGE_ROWS
 from orderbase._realtime import Listener
 from tests.sdk.conftest import OpenShop
@@ -182,6 +192,7 @@ async def test_it_says_stale_while_nobody_can_know(shop_over: OpenShop) -> None:
         server.troubles = [
             httpx.ConnectError("gone"),
             httpx.Response(503, json={}),
+            httpx.Response(500, json={"code": "57014", "message": "statement timeout"}),
             httpx.Response(400, json={"code": "", "message": ""}),
         ]
         server.happen(1)
@@ -189,6 +200,64 @@ async def test_it_says_stale_while_nobody_can_know(shop_over: OpenShop) -> None:
         await events.aclose()
     assert seen == ["starting", "live"]
     assert states == ["live", "stale", "live"]
+
+
+async def test_it_is_not_live_before_it_has_caught_up(shop_over: OpenShop) -> None:
+    server = FeedServer()
+    server.happen(PAGE_ROWS + 1)
+    async with shop_over(server) as shop:
+        events = shop.orders.watch(after=START, poll_every=POLL)
+        await take(events, 1)
+        behind = events.state
+        await take(events, PAGE_ROWS)
+        assert (behind, events.state) == ("starting", "live")
+        await events.aclose()
+
+
+async def test_whose_watch_has_failed_is_not_live() -> None:
+    server = FeedServer()
+    server.happen(1)
+    async with _async_shop(server) as shop:
+        subscription = await shop.orders.on_change(_noting([]), after=START, poll_every=POLL)
+        server.troubles = [httpx.Response(403, json={"message": "No."})]
+        with pytest.raises(PermissionDenied):
+            await asyncio.wait_for(subscription.wait(), SOON)
+        assert subscription.state == "stale"
+
+
+async def test_a_watch_that_is_closed_while_it_starts_reads_nothing() -> None:
+    server = FeedServer()
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    class Slow(HandlerTransport):
+        async def send(self, request: Request) -> Response:
+            asked.set()
+            await answer.wait()
+            return await super().send(request)
+
+    async with AsyncOrderbase("http://shop.test", "key", transport=Slow(server)) as shop:
+        events = shop.orders.watch(poll_every=POLL)
+        waiting = asyncio.create_task(anext(events, None))
+        await asyncio.wait_for(asked.wait(), SOON)
+        await events.aclose()
+        answer.set()
+        assert await asyncio.wait_for(waiting, SOON) is None
+    assert server.reads == []
+
+
+async def test_a_callback_that_meets_a_cancelled_task_fails(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def give_up(_: FeedEvent) -> None:
+        raise asyncio.CancelledError
+
+    server = FeedServer()
+    server.happen(1)
+    async with _async_shop(server) as shop:
+        subscription = await shop.orders.on_change(give_up, after=START, poll_every=POLL)
+        with pytest.raises(RuntimeError, match="cancelled"):
+            await asyncio.wait_for(subscription.wait(), SOON)
+    assert "subscription" in caplog.text
 
 
 async def test_a_refusal_ends_the_watch(shop_over: OpenShop) -> None:
@@ -208,6 +277,12 @@ async def test_a_refusal_ends_the_watch(shop_over: OpenShop) -> None:
         ({"statuses": {"eaten"}}, "invalid_statuses"),
         ({"statuses": "paid"}, "invalid_statuses"),
         ({"types": "order.paid"}, "invalid_types"),
+        ({"types": {"order.payed"}}, "unknown_event_type"),
+        ({"types": ["order.paid", "image.processed"]}, "unknown_event_type"),
+        ({"poll_every": 0}, "invalid_poll_every"),
+        ({"poll_every": math.nan}, "invalid_poll_every"),
+        ({"after": "9-1"}, "position_ahead"),
+        ({"after": Snapshot("9-0", ())}, "position_ahead"),
     ],
 )
 async def test_nonsense_is_refused(shop_over: OpenShop, options: WatchOptions, code: str) -> None:
@@ -215,6 +290,41 @@ async def test_nonsense_is_refused(shop_over: OpenShop, options: WatchOptions, c
         with pytest.raises(InvalidRequest) as refusal:
             await take(shop.orders.watch(**options), 1)
     assert refusal.value.code == code
+
+
+async def test_a_shop_that_was_restored_ends_the_watch(shop_over: OpenShop) -> None:
+    server = FeedServer()
+    server.happen(3)
+    async with shop_over(server) as shop:
+        events = shop.orders.watch(after=START, poll_every=POLL)
+        await take(events, 3)
+        server.troubles = [httpx.ConnectError("gone")]
+        del server.events[1:]
+        with pytest.raises(InvalidRequest) as refusal:
+            await take(events, 1)
+        await events.aclose()
+    assert refusal.value.code == "position_ahead"
+    assert events.position == "3-3"
+
+
+async def test_who_closes_a_watch_is_told_nothing_more(shop_over: OpenShop) -> None:
+    server = FeedServer()
+    server.happen(3)
+    async with shop_over(server) as shop:
+        events = shop.orders.watch(after=START, poll_every=POLL)
+        await take(events, 1)
+        await events.aclose()
+        with pytest.raises(StopAsyncIteration):
+            await anext(events)
+    assert events.position == "1-1"
+
+
+async def test_a_type_that_only_a_newer_shop_knows_is_told(shop_over: OpenShop) -> None:
+    server = FeedServer()
+    server.happen(1, kind="order.gift_wrapped")
+    async with shop_over(server) as shop, shop.orders.watch(after=START) as events:
+        async with asyncio.timeout(SOON):
+            assert (await anext(events)).type == "order.gift_wrapped"
 
 
 async def test_a_callback_hears_of_everything_from_the_call_on(shop_over: OpenShop) -> None:

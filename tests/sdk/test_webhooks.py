@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -70,6 +71,26 @@ def test_the_shop_may_sign_with_both() -> None:
         f"{headers(secret=OTHER)['Webhook-Signature']} v1a,x " + both["Webhook-Signature"]
     )
     assert verify(headers=both).id == "msg_1"
+
+
+@pytest.mark.parametrize(
+    ("body", "changed"),
+    [
+        (BODY, {"Webhook-Id": "\udcff"}),
+        (BODY, {"Webhook-Signature": "v1,\udcff"}),
+        (BODY + "\udcff", {}),
+    ],
+)
+def test_what_is_no_text_is_refused(body: str, changed: dict[str, str]) -> None:
+    with pytest.raises(WebhookRefused) as refusal:
+        verify(body, headers=headers() | changed)
+    assert refusal.value.code == "signature_mismatch"
+
+
+@pytest.mark.parametrize("changed", [{"now": math.nan}, {"tolerance": math.nan}])
+def test_no_number_is_no_time(changed: dict[str, Any]) -> None:
+    with pytest.raises(WebhookRefused):
+        verify(**changed)
 
 
 @pytest.mark.parametrize("seconds", [-300, 0, 300])

@@ -8,7 +8,7 @@ from uuid import UUID
 import aiohttp
 import psycopg
 
-from orderbase import Money, Transport
+from orderbase import Money, Payment, Transport
 from orderbase._http import AiohttpTransport
 from orderbase.testing import FakeShop
 from tests.conftest import Stack
@@ -17,6 +17,7 @@ from tests.waiting import until
 
 _STAFF_PASSWORD = "correct horse 2"  # noqa: S105 - of a fake
 CUP_PRICE = Money(1250, "EUR")
+NOT_CONFIRMED = "payment_intent_authentication_failure"
 # Some of those that the stack begins with.
 _DEMO_PRODUCTS = {
     "oak-cutting-board": (
@@ -61,6 +62,9 @@ class World(Protocol):
 
     async def code_mailed_to(self, email: str) -> str:
         """The code of the only mail."""
+
+    async def answer_bank(self, payment: Payment, *, agree: bool) -> None:
+        """What the buyer says when the bank asks: done with the browser."""
 
 
 class StackWorld:
@@ -126,6 +130,15 @@ class StackWorld:
 
         return await until(arrived)
 
+    async def answer_bank(self, payment: Payment, *, agree: bool) -> None:
+        provider = self._stack.environment["STRIPE_API_BASE"]
+        answer = {"outcome": "succeeded" if agree else "failed"}
+        async with (
+            aiohttp.ClientSession(provider, raise_for_status=True) as http,
+            http.post(f"/_authenticate/{payment.reference}", json=answer),
+        ):
+            pass
+
 
 class FakeWorld:
     """The shop in memory."""
@@ -162,3 +175,9 @@ class FakeWorld:
 
     async def code_mailed_to(self, email: str) -> str:
         return self.fake.code_for(email)
+
+    async def answer_bank(self, payment: Payment, *, agree: bool) -> None:
+        if agree:
+            self.fake.pay(payment.order_id)
+        else:
+            self.fake.fail_payment(payment.order_id, code=NOT_CONFIRMED)

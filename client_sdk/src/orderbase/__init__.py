@@ -8,11 +8,13 @@ from orderbase._auth import AsyncAuth
 from orderbase._blocking_watch import Subscription, Watch
 from orderbase._client import AsyncOrderbase
 from orderbase._each import AsyncEach, Each
+from orderbase._event_types import OrderEventType
 from orderbase._feed import WatchState
 from orderbase._http import Request, Response, Transport
-from orderbase._order_filters import OrderFilters
+from orderbase._order_filters import OrderFilters, OrdersBy
+from orderbase._orders import Basket
 from orderbase._page import Page
-from orderbase._products import AsyncProducts, ProductFilters
+from orderbase._products import AsyncProducts, ProductFilters, ProductsBy
 from orderbase._session import MemoryStorage, SessionStorage
 from orderbase._sync import Account, Addresses, Auth, Orderbase, Orders, Products
 from orderbase._wanted import WatchOptions
@@ -41,12 +43,13 @@ from orderbase.models import (
     ImageVariant,
     Inventory,
     Item,
-    MarketPrice,
     Order,
     OrderDetails,
     OrderEvent,
     OrderItem,
     OrderStatus,
+    Payment,
+    PaymentStatus,
     Preferences,
     Product,
     ProductImage,
@@ -75,6 +78,7 @@ __all__ = [
     "AsyncWatch",
     "Auth",
     "AuthError",
+    "Basket",
     "CatalogueEntry",
     "Conflict",
     "ConnectionFailed",
@@ -86,27 +90,31 @@ __all__ = [
     "InvalidRequest",
     "Inventory",
     "Item",
-    "MarketPrice",
     "MemoryStorage",
     "Money",
     "NotFound",
     "Order",
     "OrderDetails",
     "OrderEvent",
+    "OrderEventType",
     "OrderFilters",
     "OrderItem",
     "OrderStatus",
     "Orderbase",
     "OrderbaseError",
     "Orders",
+    "OrdersBy",
     "OutOfStock",
     "Page",
+    "Payment",
+    "PaymentStatus",
     "PermissionDenied",
     "Preferences",
     "Product",
     "ProductFilters",
     "ProductImage",
     "Products",
+    "ProductsBy",
     "Profile",
     "Quote",
     "QuoteLine",

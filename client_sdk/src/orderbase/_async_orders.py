@@ -12,14 +12,23 @@ from orderbase._reader import Reader
 from orderbase._resource import Resource
 from orderbase._wanted import WatchOptions
 from orderbase._watch import AsyncSubscription, AsyncWatch
-from orderbase.models import Address, FeedEvent, Order, OrderDetails, OrderEvent, Quote, Snapshot
+from orderbase.models import (
+    Address,
+    FeedEvent,
+    Order,
+    OrderDetails,
+    OrderEvent,
+    Payment,
+    Quote,
+    Snapshot,
+)
 from orderbase.money import Money
 
 
 class AsyncOrders(Resource):
     """The orders of whoever is signed in.
 
-    Every method raises AuthError when nobody is.
+    Every method raises AuthError "sign_in_required" when nobody is.
     """
 
     async def quote(self, items: _orders.Basket, *, country: str) -> Quote:
@@ -60,7 +69,8 @@ class AsyncOrders(Resource):
             idempotency_key: same key and request, same order, for ever. Give your own to be able
                 to try again from another process; generated otherwise.
             currency: ISO 4217; refused if the basket is not sold in it.
-            expected_total: what the shopper was shown; refused if the price has changed.
+            expected_total: what the shopper was shown; refused if it costs something else, or is
+                sold in another currency there.
             email: where mails about a guest's order go; an account's go to its own address.
             quote: what `quote` answered to the same person, for the same items and country, or
                 its `token`: its prices are charged, whatever the products cost by now.
@@ -142,6 +152,17 @@ class AsyncOrders(Resource):
             NotFound: there is no such order.
         """
         return await self._call(_orders.list_events(order_id))
+
+    async def payment(self, order_id: UUID | str) -> Payment:
+        """The payment of an order: the last one, should there have been several.
+
+        After the event "order.payment_action_required", the buyer's browser confirms it with its
+        `client_secret`. Show that to nobody but the buyer.
+
+        Raises:
+            NotFound: "payment_not_found": there is none yet. "order_not_found".
+        """
+        return await self._call(_orders.get_payment(order_id))
 
     async def position(self) -> str:
         """Where the feed is now: `watch(after=...)` tells whatever happens from here on.

@@ -7,11 +7,12 @@ from typing import Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel
 
-from orderbase._blocking import Blocking, Portal
+from orderbase._blocking import Blocking
 from orderbase._columns import Column, Condition, I, Ordering, U
 from orderbase._each import Each
 from orderbase._facts import R
 from orderbase._page import Page
+from orderbase._portal import Portal
 from orderbase._rows import AsyncQuery, AsyncRows
 
 M = TypeVar("M", bound=BaseModel)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from orderbase._blocking import Portal, PortalClosed
+from orderbase._portal import Portal, PortalClosed
 from orderbase._watch import AsyncWatch, Watching
 from orderbase.models import FeedEvent
 
@@ -57,6 +57,8 @@ class Watch(Watching):
             self._portal.stay()
             return self._portal.run(self._reader.fill())
         except PortalClosed:
+            if self.position is None:  # it never began
+                raise
             return False
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import JsonValue, TypeAdapter
 
 from orderbase import errors
+from orderbase._answers import from_response, unreadable
 from orderbase._http import Request, Response
 
 T = TypeVar("T")
@@ -53,11 +54,11 @@ class Call(Generic[T]):
             OrderbaseError: the answer is a refusal or unreadable.
         """
         if not 200 <= response.status < 300:
-            raise errors.from_response(response.status, response.content, response.headers)
+            raise from_response(response.status, response.content, response.headers)
         try:
             return self.parse(response.content)
         except (ValueError, KeyError, TypeError) as error:
-            raise errors.unreadable(response.status, response.headers) from error
+            raise unreadable(response.status, response.headers) from error
 
 
 ALL = "*"

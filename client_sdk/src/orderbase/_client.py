@@ -34,7 +34,8 @@ class AsyncOrderbase:
             await shop.auth.sign_in_as_guest()
             products = await shop.products.list(search="coffee")
 
-    One instance serves one user: it holds that user's session. Use it within one event loop.
+    One instance serves one user: it holds that user's session. `as_user` and `with_session` serve
+    others beside it. Use it within one event loop.
 
     Args:
         url: address of the Supabase project.
@@ -44,7 +45,7 @@ class AsyncOrderbase:
         retries: how often a call is sent again after a lost connection or a passing failure, if
             it only reads, or has a key.
         storage: keeps the session, and has the one to begin with; in memory by default.
-        transport: carries the requests, until the client is closed; aiohttp by default.
+        transport: carries the requests, and is closed with the client; aiohttp by default.
 
     Attributes:
         auth (AsyncAuth): signs people in and out.
@@ -69,16 +70,15 @@ class AsyncOrderbase:
     ) -> None:
         if not key or not is_header(key) or not is_address(url):
             raise ValueError("a shop needs the http(s) address of its project, and a key")
-        carrier = transport or AiohttpTransport()
         patience = Patience(timeout, deadline, retries)
-        sender = Sender(carrier, url=url.rstrip("/"), key=key, patience=patience)
-        auth = AsyncAuth(sender, storage or MemoryStorage())
-        self._serve(sender, auth, carrier)
+        sender = Sender(
+            transport or AiohttpTransport(), url=url.rstrip("/"), key=key, patience=patience
+        )
+        self._serve(sender, AsyncAuth(sender, storage or MemoryStorage()), owns_sender=True)
 
-    def _serve(self, sender: Sender, auth: AsyncAuth, transport: Transport | None) -> None:
-        """`transport`: the one to close in the end; None if it is another client's."""
-        self._transport = transport
+    def _serve(self, sender: Sender, auth: AsyncAuth, *, owns_sender: bool) -> None:
         self._sender = sender
+        self._owns_sender = owns_sender
         self.auth = auth
         self.products = AsyncProducts(sender, auth)
         self.orders = AsyncOrders(sender, auth)
@@ -88,14 +88,30 @@ class AsyncOrderbase:
         """The same shop for the user of an access token, over the same connections.
 
         It costs next to nothing, so a web server can have one per request. It needs no closing,
-        knows nobody's password, and ends with the token: the server checks that, not this client.
+        as it ends with this client. It knows nobody's password, and its calls are refused once
+        the token is too old: the server checks that.
 
         Raises:
             AuthError: it is not the access token of a user.
         """
-        auth = AsyncAuth(self._sender, MemoryStorage(), session_of_token(access_token))
+        session = session_of_token(access_token)
+        return self._for(AsyncAuth(self._sender, MemoryStorage(), session))
+
+    def with_session(self, storage: SessionStorage | None = None) -> AsyncOrderbase:
+        """The same shop for whoever's session is in the storage, over the same connections.
+
+        Whoever signs in there is signed in nowhere else: so a web server can let each visitor in.
+        It costs next to nothing, and needs no closing.
+
+        Args:
+            storage: keeps the session, and has the one to begin with; by default one of its own,
+                in memory.
+        """
+        return self._for(AsyncAuth(self._sender, storage or MemoryStorage()))
+
+    def _for(self, auth: AsyncAuth) -> AsyncOrderbase:
         shop = object.__new__(AsyncOrderbase)
-        shop._serve(self._sender, auth, None)
+        shop._serve(self._sender, auth, owns_sender=False)
         return shop
 
     @cached_property
@@ -108,7 +124,9 @@ class AsyncOrderbase:
     def rows(self, table: type[Table[R, I, U]]) -> AsyncRows[R, I, U]:
         """The rows of any table, typed: `orderbase.tables` has them all.
 
-        paid = await shop.rows(tables.Orders).where(tables.Orders.status == "paid").all()
+            paid = await shop.rows(tables.Orders).where(tables.Orders.status == "paid").all()
+
+        What else can be asked of them: see AsyncRows.
         """
         from orderbase._rows import rows_of  # noqa: PLC0415 - most programs need it never
 
@@ -122,9 +140,9 @@ class AsyncOrderbase:
         *,
         repeat: bool = False,
     ) -> T:
-        """Call a function of the database that has no method here.
+        """Call a function of the database, also one that has no method here.
 
-            counts = await shop.verb("order_counts", {}, dict[str, int], repeat=True)
+            position = await shop.verb("order_feed_head", {}, str, repeat=True)
 
         Args:
             name: of the function.
@@ -159,9 +177,12 @@ class AsyncOrderbase:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connections. The session stays valid on the server: see `auth.sign_out`."""
+        """Close the connections, and end what is watched. Nothing can be called any more.
+
+        The session stays valid on the server: see `auth.sign_out`.
+        """
         official = vars(self).get("supabase")
         if official is not None:
             await official.options.httpx_client.aclose()
-        if self._transport is not None:
-            await self._transport.aclose()
+        if self._owns_sender:
+            await self._sender.aclose()

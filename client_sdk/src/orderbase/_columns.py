@@ -35,10 +35,8 @@ class Condition(Generic[R]):
 
 
 @dataclass(frozen=True, slots=True)
-class Ordering(Generic[R]):
+class Ordering(Key, Generic[R]):
     """An order of rows: see Column.ascending and Column.descending."""
-
-    key: Key
 
 
 class Column(Generic[R, T]):  # noqa: PLW1641 - equality is a condition
@@ -119,7 +117,7 @@ class Column(Generic[R, T]):  # noqa: PLW1641 - equality is a condition
     def _ordered(self, *, descending: bool, nulls_first: bool) -> Ordering[R]:
         self._facts.check_place(self.name)
         nullable = self._facts.nullable(self.name)
-        return Ordering(Key(self.name, descending, nulls_first, nullable))
+        return Ordering(self.name, descending, nulls_first, nullable)
 
 
 class Table(Generic[R, I, U]):

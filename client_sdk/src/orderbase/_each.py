@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from functools import wraps
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
-from orderbase._blocking import Blocking, Portal
+from orderbase._blocking import Blocking
 from orderbase._page import Page
+from orderbase._portal import Portal
 
 A = TypeVar("A")
 P = ParamSpec("P")

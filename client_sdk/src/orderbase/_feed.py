@@ -20,8 +20,10 @@ PAGE_ROWS = 500
 PATIENCE = (0.01, 0.01, 0.02, 0.02, 0.05, 0.05, 0.1, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 WatchState: TypeAlias = Literal["starting", "live", "stale"]
-"""live: what happened was told at most a poll ago. stale: the feed cannot be read at the moment."""
+"""starting: what happened before is still being read. live: what happened was told at most a poll
+ago. stale: the feed cannot be read at the moment."""
 
+_LONGEST_PAUSE = 60.0
 _FORMAT = re.compile(r"(\d{1,19})-(\d{1,18})")
 
 
@@ -146,16 +148,17 @@ class Follower:
                 await self._until_there_may_be_more()
                 self._caught_up = False
             page = await self._read_patiently()
-            self._caught_up = len(page) < PAGE_ROWS
+            new = self._unseen(page)
+            self._caught_up = not new or len(page) < PAGE_ROWS
             if page:
                 self._patience = iter(PATIENCE)
-            if new := self._unseen(page):
+            if new:
                 return new
 
     def _unseen(self, page: Sequence[FeedEvent]) -> Sequence[FeedEvent]:
         new: list[FeedEvent] = []
-        for event in page:
-            position = Position.parse(event.position)
+        positions = [Position.parse(event.position) for event in page]
+        for position, event in zip(positions, page, strict=True):
             if position > self._position:
                 self._position = position
                 new.append(event)
@@ -167,14 +170,15 @@ class Follower:
             try:
                 page = await self._read(self._position)
             except errors.OrderbaseError as error:
-                if not error.may_pass:
+                if not _may_pass(error):
                     raise
                 delay = error.retry_after or backoff(failures, longest=self._poll_every)
             else:
-                self._tell("live")
+                if len(page) < PAGE_ROWS:
+                    self._tell("live")
                 return page
             self._tell("stale")
-            await self._sleep(delay)
+            await self._sleep(min(delay, _LONGEST_PAUSE))
             failures += 1
 
     async def _until_there_may_be_more(self) -> None:
@@ -187,3 +191,8 @@ class Follower:
             self._given_up = known = self._hints.newest
         self._patience = iter(PATIENCE)
         await self._hints.wait(known, self._poll_every)
+
+
+def _may_pass(error: errors.OrderbaseError) -> bool:
+    """To read again does no harm: a watch outlives whatever the server stumbles over."""
+    return error.may_pass or (isinstance(error, errors.ServerError) and (error.status or 0) >= 500)

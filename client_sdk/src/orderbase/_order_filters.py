@@ -14,7 +14,7 @@ from orderbase.models import OrderDetails, OrderStatus
 from orderbase.money import Money
 
 OrdersBy: TypeAlias = Literal["newest", "oldest", "dearest"]
-"""Orders of orders. "dearest" lists one currency after the other: amounts of two do not compare."""
+"""Which orders come first. "dearest" lists one currency after the other: two do not compare."""
 
 
 class OrderFilters(TypedDict, total=False):

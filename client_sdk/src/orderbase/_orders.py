@@ -1,10 +1,10 @@
 """Orders as calls: the requests, and how their answers are read."""
 
 from collections.abc import Mapping, Sequence
-from typing import Unpack, cast
+from typing import TypeAlias, Unpack, cast
 from uuid import UUID
 
-from pydantic import JsonValue, TypeAdapter
+from pydantic import ConfigDict, JsonValue, TypeAdapter
 
 from orderbase import _order_filters, errors
 from orderbase._call import ALL, Call, one, rpc, select
@@ -19,14 +19,20 @@ from orderbase.models import (
     Order,
     OrderDetails,
     OrderEvent,
+    Payment,
     Quote,
 )
 from orderbase.money import Money, require_money
 
-Basket = Sequence[Item] | Mapping[UUID, int] | Mapping[str, int]
+Basket: TypeAlias = Sequence[Item] | Mapping[UUID, int] | Mapping[str, int]
+"""What to order: items, or how many of each product, by its id."""
 
 _ORDERS = TypeAdapter(list[OrderDetails], config=DEFERRED)
 _EVENTS = TypeAdapter(list[OrderEvent], config=DEFERRED)
+_PAYMENTS = TypeAdapter(
+    list[dict[str, list[Payment]]],
+    config=ConfigDict(defer_build=True, hide_input_in_errors=True),  # it has the secret
+)
 _FEED = TypeAdapter(list[FeedEvent], config=DEFERRED)
 _POSITION = TypeAdapter(str, config=DEFERRED)
 _FIRST = TypeAdapter(list[dict[str, str]], config=DEFERRED)
@@ -106,6 +112,21 @@ def list_events(order_id: UUID | str) -> Call[list[OrderEvent]]:
 
     params = {"order_id": f"eq.{as_uuid(order_id)}", "order": "version"}
     return select("order_events", parse, ALL, params)
+
+
+def get_payment(order_id: UUID | str) -> Call[Payment]:
+    """The last one, read through its order: so none means none, and not that it is hidden."""
+    order = one(_PAYMENTS, "order_not_found", "There is no such order.")
+
+    def parse(content: bytes) -> Payment:
+        payments = order(content)["payments"]
+        if not payments:
+            message = "There is no payment for this order yet."
+            raise errors.NotFound(message, status=404, code="payment_not_found")
+        return payments[0]
+
+    last = {"payments.order": "created_at.desc", "payments.limit": "1"}
+    return select("orders", parse, "payments(*)", {"id": f"eq.{as_uuid(order_id)}", **last})
 
 
 def feed(after: str, max_rows: int) -> Call[list[FeedEvent]]:

@@ -2,28 +2,25 @@
 
 import re
 
-from orderbase._call import ALL
 from orderbase.errors import InvalidRequest
 
-_STOCK = ",inventory(on_hand,reserved)"
-# Of many products all columns were too much: one holds the words of the description, to search.
-COLUMNS = f"id,slug,name,description,price,currency,created_at,updated_at{_STOCK}"
-ALL_COLUMNS = f"{ALL}{_STOCK}"
+# Not all columns: one holds the words of the description, to search; and shops add their own.
+COLUMNS = (
+    "id,slug,name,description,price,currency,created_at,updated_at,inventory(on_hand,reserved)"
+)
 _MARKET = ",market:product_prices(price,currency)"
 _IMAGES = ",images:product_images(id,path,alt,position,width,height,colour,placeholder,variants)"
 
 Source = tuple[str, dict[str, str]]
 
 
-def source(
-    columns: str, country: str | None, *, images: bool, most_images: int | None = None
-) -> Source:
-    """All that is selected, and the parameters that choose among the rows of other tables.
+def source(country: str | None, *, images: bool, most_images: int | None = None) -> Source:
+    """The columns, and the parameters that choose among the rows of other tables.
 
     Raises:
         InvalidRequest: "invalid_country".
     """
-    params = dict[str, str]()
+    columns, params = COLUMNS, dict[str, str]()
     if country is not None:
         columns += _MARKET
         params["market.country"] = f"eq.{_checked(country)}"

@@ -15,16 +15,17 @@ from orderbase._ids import is_uuid
 from orderbase._keyset import Key
 from orderbase._listing import Listing, choose, filtered
 from orderbase._page import Page
-from orderbase._product_columns import ALL_COLUMNS, COLUMNS, source
+from orderbase._product_columns import source
 from orderbase._resource import Resource
 from orderbase.models import DEFERRED, ImageFormat, Product, ProductImage
 from orderbase.money import Money
 
 ProductsBy: TypeAlias = Literal["name", "cheapest", "dearest", "newest"]
+"""Which products come first."""
 
 _PRODUCTS = TypeAdapter(list[Product], config=DEFERRED)
 _IN_STOCK = {"inventory.available": "gt.0"}
-_EMBEDDED = frozenset({"in_stock", "country", "images"})  # are about rows of other tables
+_ASKED_OTHERWISE = frozenset({"search", "in_stock", "country", "images"})
 
 
 class ProductFilters(TypedDict, total=False):
@@ -32,7 +33,7 @@ class ProductFilters(TypedDict, total=False):
 
     Attributes:
         search: words that name or description must have; `"a phrase"`, `or` and `-without` work
-            as in web search.
+            as in web search. Blank text asks for nothing.
         price_at_least: only those that cost this or more, in the same currency. Prices of
             markets do not count here.
         price_at_most: only those that cost this or less, in the same currency.
@@ -75,10 +76,14 @@ def _of_price(operator: str) -> Callable[[Money], str]:
 
 
 _CONDITIONS: dict[str, Callable[[Any], str]] = {
-    "search": lambda words: compared("search", "wfts(english)", words),
     "price_at_least": _of_price("gte"),
     "price_at_most": _of_price("lte"),
 }
+
+
+def searched(words: str | None) -> list[str]:
+    """The condition that a product has these words; none if there are none."""
+    return [compared("search", "wfts(english)", words)] if words and words.strip() else []
 
 
 def list_products(
@@ -90,17 +95,17 @@ def list_products(
         InvalidRequest: "invalid_limit", "invalid_cursor", "invalid_order_by", "invalid_country".
     """
     listed = choose(_LISTINGS, wanted.get("order_by", "name"))
-    others = {name: value for name, value in wanted.items() if name not in _EMBEDDED}
-    asked = ["active.is.true", *filtered(_CONDITIONS, others)]
+    others = {name: value for name, value in wanted.items() if name not in _ASKED_OTHERWISE}
+    asked = ["active.is.true", *searched(wanted.get("search")), *filtered(_CONDITIONS, others)]
     images = wanted.get("images", False)
-    columns, params = source(COLUMNS, wanted.get("country"), images=images, most_images=1)
+    columns, params = source(wanted.get("country"), images=images, most_images=1)
     if wanted.get("in_stock"):
         columns, params = columns.replace("inventory(", "inventory!inner("), params | _IN_STOCK
     return listed.call(("products", columns), _PRODUCTS, asked, limit, after, params)
 
 
 def get_product(product: UUID | str, country: str | None, *, images: bool) -> Call[Product]:
-    columns, params = source(ALL_COLUMNS, country, images=images)
+    columns, params = source(country, images=images)
     column = "id" if is_uuid(product) else "slug"
     parse = one(_PRODUCTS, "product_not_found", "There is no such product.")
     return select("products", parse, columns, {column: f"eq.{product}"} | params)

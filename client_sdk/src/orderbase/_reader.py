@@ -7,14 +7,14 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any, TypeVar
-from uuid import UUID
 
 from orderbase import _orders, errors
 from orderbase._auth import AsyncAuth
 from orderbase._feed import PAGE_ROWS, Announcer, Follower, Listening, Position, WatchState
 from orderbase._send import Sender
 from orderbase._wanted import Wanted, WatchOptions
-from orderbase.models import FeedEvent, Snapshot, User
+from orderbase._watcher import Watcher
+from orderbase.models import FeedEvent, Snapshot
 
 T = TypeVar("T")
 
@@ -32,6 +32,8 @@ class Reader:
         self._status = _Status(options.get("on_state"))
         self._follower: Follower | None = None
         self._page: asyncio.Task[Sequence[FeedEvent]] | None = None
+        self._watcher = Watcher(auth)
+        self._ends: Sequence[asyncio.Task[None]] = ()
         self._events: deque[FeedEvent] = deque()
         self._page_end: str | None = None
         self._position: str | None = None
@@ -49,8 +51,8 @@ class Reader:
         return self._position
 
     def take(self) -> FeedEvent | None:
-        """The next event, if it is there already."""
-        if not self._events:
+        """The next event, if it is there already; none for who has closed it, or is gone."""
+        if not self._events or self._closed or self._watcher.is_gone:
             return None
         event = self._events.popleft()
         self._position = event.position
@@ -60,25 +62,40 @@ class Reader:
         """Wait for a page, and keep what is wanted of it; false when the reader is closed.
 
         It may be cancelled, and called again: nothing is lost.
+
+        Raises:
+            AuthError: whoever watches is not signed in any more.
         """
         if self._closed:
             return False
         follower = await self.start()
+        if follower is None:
+            return False
+        self._check()
         self._position = self._page_end  # whoever asks for more has handled the rest
         page = self._page = self._page or self._run(follower.next_page())
-        await asyncio.wait([page])
-        self._page = None
-        if page.cancelled():
+        await asyncio.wait([page, *self._ends], return_when=asyncio.FIRST_COMPLETED)
+        if not page.done() or page.cancelled():
+            self._check()
             return False
-        events = page.result()
+        self._page = None
+        events = self._result_of(page)
         self._events.extend(filter(self._wanted.wants, events))
         self._page_end = events[-1].position
         return True
 
-    async def start(self) -> Follower:
-        """Fix where to begin, and listen for hints, if that is not done yet."""
+    async def start(self) -> Follower | None:
+        """Fix where to begin, and listen for hints, if that is not done yet; None when closed.
+
+        Raises:
+            RuntimeError: the client is closed.
+        """
         if self._follower is None:
+            self._sender.closes(self)
+            self._watcher = Watcher(self._auth)
             position = Position.parse(await self._first_position())
+            if self._closed:  # meanwhile
+                return None
             self._position = self._page_end = str(position)
             self._follower = self._follow(position)
         return self._follower
@@ -102,15 +119,17 @@ class Reader:
         return await self._sender.send(_orders.before_first_event(order_id), self._auth)
 
     def _follow(self, position: Position) -> Follower:
-        sender, auth, user = self._sender, self._auth, self._auth.user
+        sender, auth, watcher = self._sender, self._auth, self._watcher
 
         async def read(after: Position) -> Sequence[FeedEvent]:
-            if _id(auth.user) != _id(user):
-                raise errors.AuthError("Somebody else is signed in now.", code="user_changed")
-            return await sender.send(_orders.feed(str(after), PAGE_ROWS), auth, retries=0)
+            watcher.check()
+            page = await sender.send(_orders.feed(str(after), PAGE_ROWS), auth, retries=0)
+            watcher.check()  # the token may have been renewed for the call, as somebody else's
+            return page
 
-        listener = self._listener(user)
+        listener = self._listener()
         self._run(listener.run())
+        self._ends = [self._run(watcher.until_gone())]
         # Whoever drops the reader without closing it leaves nothing running.
         weakref.finalize(self, _abandon, asyncio.get_running_loop(), self._tasks)
         poll_every = self._options.get("poll_every", _POLL_SECONDS)
@@ -118,12 +137,25 @@ class Reader:
             read, listener.hints, position, poll_every=poll_every, tell=self._status.tell
         )
 
-    def _listener(self, user: User | None) -> Listening:
+    def _result_of(self, page: asyncio.Task[Sequence[FeedEvent]]) -> Sequence[FeedEvent]:
+        try:
+            return page.result()
+        except errors.OrderbaseError:
+            self._status.tell("stale")  # for good
+            raise
+
+    def _check(self) -> None:
+        """Let nothing go on for somebody who is gone."""
+        if self._watcher.is_gone:
+            _cancel(self._tasks)
+        self._watcher.check()
+
+    def _listener(self) -> Listening:
         if isinstance(self._sender.transport, Announcer):
             return self._sender.transport.listener()
         from orderbase._realtime import Listener  # noqa: PLC0415 - imports aiohttp
 
-        sender, row_filter = self._sender, self._wanted.row_filter(user)
+        sender, row_filter = self._sender, self._wanted.row_filter(self._watcher.user)
         return Listener(self._auth, url=sender.url, key=sender.key, row_filter=row_filter)
 
     def _run(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -143,10 +175,6 @@ class _Status:
             self.state = state
             if self._callback is not None:
                 self._callback(state)
-
-
-def _id(user: User | None) -> UUID | None:
-    return user.id if user else None
 
 
 def _abandon(loop: asyncio.AbstractEventLoop, tasks: set[asyncio.Task[Any]]) -> None:

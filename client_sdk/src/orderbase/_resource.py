@@ -26,7 +26,9 @@ class Resource:
 
         Raises:
             AuthError: nobody is.
+            RuntimeError: the client is closed.
         """
+        self._sender.check()
         if self._auth.user is None:
             raise errors.AuthError("Nobody is signed in.", code="sign_in_required")
         return self._auth.user.id

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 from pydantic import BaseModel, JsonValue
 from pydantic_core import to_jsonable_python
 
+from orderbase._answers import unreadable
 from orderbase._call import Body, Call
 from orderbase._facts import Facts, R
 from orderbase._filters import literal
@@ -18,7 +19,7 @@ from orderbase._http import Response
 from orderbase._keyset import Key, behind, ordered
 from orderbase._page import MAX_ROWS, Page, check_limit, cursor, cut, values_of
 from orderbase._shape import Shape
-from orderbase.errors import InvalidRequest, NotFound, unreadable
+from orderbase.errors import InvalidRequest, NotFound
 
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")

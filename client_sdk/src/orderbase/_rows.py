@@ -42,7 +42,7 @@ class AsyncQuery(Resource, Generic[R, M]):
 
     def order_by(self, *orderings: Column[R, Any] | Ordering[R]) -> Self:
         """The rows in this order; equal ones, and those of no order, in that of their key."""
-        keys = (o.ascending().key if isinstance(o, Column) else o.key for o in orderings)
+        keys = (o.ascending() if isinstance(o, Column) else o for o in orderings)
         return self._with(orderings=tuple(keys))
 
     def limit(self, rows: int) -> Self:

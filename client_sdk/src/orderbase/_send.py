@@ -6,6 +6,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
+from weakref import WeakSet
 
 from orderbase import errors
 from orderbase._call import Call
@@ -16,7 +17,7 @@ T = TypeVar("T")
 
 _FIRST_DELAY = 0.1
 _LONGEST_DELAY = 5.0
-_EXPIRED = frozenset({"PGRST301", "PGRST303", "bad_jwt"})  # PostgREST before and since 13; Auth
+_EXPIRED = frozenset({"bad_jwt", "session_expired"})
 _AGENT = f"orderbase-python/{VERSION} python/{platform.python_version()}"
 
 
@@ -42,8 +43,16 @@ class Patience:
     retries: int
 
 
+class Closable(Protocol):
+    """What ends when its client is closed."""
+
+    async def aclose(self) -> None:
+        """End it."""
+        ...
+
+
 class Sender:
-    """Sends calls to one project."""
+    """Sends calls to one project, until it is closed."""
 
     def __init__(
         self,
@@ -59,12 +68,15 @@ class Sender:
         self.transport = transport
         self._patience = patience
         self._sleep = sleep
+        self._closed = False
+        self._open: WeakSet[Closable] = WeakSet()
 
     async def send(self, call: Call[T], caller: Identity, *, retries: int | None = None) -> T:
         """The result of a call, tried again after passing failures.
 
         Raises:
             OrderbaseError: refused, or still failing after the last attempt.
+            RuntimeError: it is closed.
         """
         retries = self._patience.retries if retries is None else retries
         clock = asyncio.get_running_loop().time
@@ -81,6 +93,27 @@ class Sender:
                     raise
             await self._sleep(delay)
             attempt += 1
+
+    def check(self) -> None:
+        """Go on if it is not closed.
+
+        Raises:
+            RuntimeError: it is.
+        """
+        if self._closed:
+            raise RuntimeError("This client is closed.")
+
+    def closes(self, used: Closable) -> None:
+        """Close `used` before the connections, if it is still in use then."""
+        self.check()
+        self._open.add(used)
+
+    async def aclose(self) -> None:
+        """Close the connections. Nothing is sent any more."""
+        self._closed = True
+        for used in tuple(self._open):
+            await used.aclose()
+        await self.transport.aclose()
 
     async def _attempt(self, call: Call[T], caller: Identity, left: float) -> T:
         seconds = min(max(self._patience.timeout, call.takes), left)
@@ -109,6 +142,7 @@ class Sender:
             "authorization": f"Bearer {token or self.key}",
             "x-client-info": _AGENT,
         }
+        self.check()
         response = await self.transport.send(call.request(self.url, headers))
         return call.read(response)
 

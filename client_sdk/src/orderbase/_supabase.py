@@ -4,7 +4,7 @@ import httpx
 from supabase import AsyncClient, AsyncClientOptions, Client, ClientOptions
 
 from orderbase._auth import AsyncAuth
-from orderbase._blocking import Portal
+from orderbase._portal import Portal
 from orderbase._send import Sender
 
 

@@ -14,11 +14,12 @@ from orderbase._account import AsyncAccount
 from orderbase._addresses import AsyncAddresses
 from orderbase._async_orders import AsyncOrders
 from orderbase._auth import AsyncAuth
-from orderbase._blocking import Blocking, Portal, blocking
+from orderbase._blocking import Blocking, blocking
 from orderbase._blocking_watch import Subscription, Watch
 from orderbase._client import AsyncOrderbase
 from orderbase._each import iterating
 from orderbase._http import Transport
+from orderbase._portal import Portal
 from orderbase._products import AsyncProducts
 from orderbase._session import SessionStorage
 from orderbase._wanted import WatchOptions
@@ -82,6 +83,7 @@ class Orders(Blocking[AsyncOrders]):
     each = iterating(AsyncOrders.each)
     get = blocking(AsyncOrders.get)
     events = blocking(AsyncOrders.events)
+    payment = blocking(AsyncOrders.payment)
     position = blocking(AsyncOrders.position)
     snapshot = blocking(AsyncOrders.snapshot)
 
@@ -174,8 +176,14 @@ class Orderbase:
 
     def as_user(self, access_token: str) -> Orderbase:
         """See AsyncOrderbase.as_user; it also shares the thread."""
+        return self._for(self._async.as_user(access_token))
+
+    def with_session(self, storage: SessionStorage | None = None) -> Orderbase:
+        """See AsyncOrderbase.with_session; it also shares the thread."""
+        return self._for(self._async.with_session(storage))
+
+    def _for(self, asynchronous: AsyncOrderbase) -> Orderbase:
         shop = object.__new__(Orderbase)
-        asynchronous = self._async.as_user(access_token)
         shop._serve(asynchronous, self._portal, owns_portal=False)
         return shop
 

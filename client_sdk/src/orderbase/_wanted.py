@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypedDict, get_args
 from uuid import UUID
 
+from orderbase._event_types import OrderEventType
 from orderbase._feed import WatchState
 from orderbase._ids import as_uuid
 from orderbase.errors import InvalidRequest
@@ -21,9 +22,12 @@ class WatchOptions(TypedDict, total=False):
             the start of the watch on, or with `order_id` from that order's first event.
         order_id: only this order.
         user_id: only this buyer's orders; for staff, who hear of all.
-        statuses: only events that led to one of these.
-        types: only events of these types, such as "order.paid".
-        poll_every: seconds between two looks when nothing is heard; 10.
+        statuses: only events after which the order has one of these. That may be several: an
+            order that is completed has that status after a refund of a part of it, too. To hear
+            of a step itself, once, ask for its `types`.
+        types: only events of these types, such as "order.completed": see
+            [`OrderEventType`][orderbase.OrderEventType].
+        poll_every: seconds between two looks when nothing is heard, more than 0; 10.
         on_state: told of each new `state`, in the client's event loop: it must not block, nor call
             the shop.
     """
@@ -32,7 +36,7 @@ class WatchOptions(TypedDict, total=False):
     order_id: UUID | str | None
     user_id: UUID | str | None
     statuses: Collection[OrderStatus] | None
-    types: Collection[str] | None
+    types: Collection[OrderEventType] | None
     poll_every: float
     on_state: Callable[[WatchState], object]
 
@@ -52,9 +56,12 @@ class Wanted:
         """What the options say.
 
         Raises:
-            InvalidRequest: an id is none; "invalid_statuses", "invalid_types": these would wait for
-                ever.
+            InvalidRequest: an id is none; "invalid_statuses", "invalid_types",
+                "unknown_event_type": these would wait for ever; "invalid_poll_every".
         """
+        if not options.get("poll_every", 1) > 0:
+            message = "poll_every is a number of seconds, more than 0."
+            raise InvalidRequest(message, code="invalid_poll_every")
         after, order_id = options.get("after"), options.get("order_id")
         user_id = options.get("user_id")
         orders = after.orders if isinstance(after, Snapshot) else ()
@@ -62,7 +69,7 @@ class Wanted:
             None if order_id is None else as_uuid(order_id),
             None if user_id is None else as_uuid(user_id, "user_id"),
             _statuses(options.get("statuses")),
-            _several("types", options.get("types")),
+            _types(options.get("types")),
             {order.id: order.version for order in orders},
         )
 
@@ -88,10 +95,16 @@ class Wanted:
 
 def _statuses(wanted: Collection[OrderStatus] | None) -> Collection[str] | None:
     several = _several("statuses", wanted)
-    unknown = set(several or ()) - set(get_args(OrderStatus))
-    if unknown:
-        message = f"There is no status {', '.join(sorted(map(str, unknown)))}."
-        raise InvalidRequest(message, code="invalid_statuses")
+    if unknown := _others(several, get_args(OrderStatus)):
+        raise InvalidRequest(f"There is no status {unknown}.", code="invalid_statuses")
+    return several
+
+
+def _types(wanted: Collection[OrderEventType] | None) -> Collection[str] | None:
+    several = _several("types", wanted)
+    if unknown := _others(several, get_args(OrderEventType)):
+        message = f"This version of orderbase knows no event {unknown}."
+        raise InvalidRequest(message, code="unknown_event_type")
     return several
 
 
@@ -99,3 +112,7 @@ def _several(name: str, wanted: Collection[str] | None) -> Collection[str] | Non
     if isinstance(wanted, str):
         raise InvalidRequest(f"{name} is a list or a set, not a text.", code=f"invalid_{name}")
     return wanted
+
+
+def _others(wanted: Collection[str] | None, known: Collection[str]) -> str:
+    return ", ".join(sorted(map(str, set(wanted or ()) - set(known))))

@@ -25,7 +25,8 @@ class Watching:
         """Whether what was told is all there is.
 
         "live": all that happened up to `poll_every` seconds ago. "stale": nobody can say, as the
-        feed is out of reach; it goes on by itself. "starting": nothing was read yet.
+        feed is out of reach; it goes on by itself, unless the watch has ended with an error.
+        "starting": what happened before is still being read.
         """
         return self._reader.state
 
@@ -45,9 +46,12 @@ class AsyncWatch(Watching):
     Close it, or use it as a context, to close its connection at once. As a context it begins when
     it is entered, else with the first event that is asked for.
 
-    Iterating raises NotFound if there is no such order, AuthError when nobody is signed in any
-    more or somebody else, and InvalidRequest if `after` is not a position. Lost connections and
-    failures that pass are waited out: `state` tells.
+    Iterating raises NotFound if there is no such order, and InvalidRequest if `after` is no
+    position ("invalid_position"), or one that the shop's feed has not come to ("position_ahead"):
+    the database was restored, so begin with a new position or snapshot. It raises AuthError as
+    soon as nobody is signed in any more ("sign_in_required") or somebody else ("user_changed"),
+    and tells nothing more. Lost connections and failures that pass are waited out: `state` tells.
+    When the client is closed, iterating ends.
     """
 
     async def aclose(self) -> None:
@@ -122,9 +126,20 @@ class AsyncSubscription(Watching):
             async for event in AsyncWatch(self._reader):
                 told = self._callback(event)
                 if isawaitable(told):
-                    await told
+                    await _told(told)
         finally:
             await self._reader.aclose()
+
+
+async def _told(told: Awaitable[None]) -> None:
+    """Wait for a callback. If something is cancelled that it waits for, that is its failure."""
+    try:
+        await told
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise RuntimeError("The callback met a cancelled task.") from error
 
 
 def _report(task: asyncio.Task[None]) -> None:

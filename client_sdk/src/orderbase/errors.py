@@ -16,21 +16,17 @@ OrderbaseError
 """
 # ruff: noqa: N818 - the names say what happened
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import ClassVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
 
-_REQUEST_ID_HEADERS = ("sb-request-id", "x-request-id", "cf-ray")
 _GATEWAY_FAILURES = frozenset({502, 503, 504, 520, 521, 522, 523, 524})
 
 
-class Shortage(BaseModel):
+class Shortage(BaseModel, frozen=True, defer_build=True):
     """A product of which there is not enough."""
-
-    model_config = ConfigDict(frozen=True, defer_build=True)
 
     product_id: UUID
     name: str
@@ -43,8 +39,10 @@ class OrderbaseError(Exception):
 
     Attributes:
         message: what happened, for people; may change.
-        status: the HTTP status; None when there was no answer.
-        code: the stable code to branch on, such as "price_changed"; None when there is none.
+        status: the HTTP status of the answer; None when there was none, and when the client itself
+            refuses: then nothing was sent.
+        code: the stable code to branch on, such as "price_changed", as CODES has them; None when
+            there is none.
         context: details of the refusal, by code; empty when there are none.
         request_id: the server's name for this request, for its operators.
         retry_after: seconds to wait before trying again, where the server said so.
@@ -150,8 +148,7 @@ _SHORTAGES: TypeAdapter[tuple[Shortage, ...]] = TypeAdapter(
     tuple[Shortage, ...], config=ConfigDict(defer_build=True)
 )
 
-# Refusals of the database's verbs, then those of Auth whose status says too little.
-CODES: dict[str, type[OrderbaseError]] = {
+SHOP_CODES: dict[str, type[OrderbaseError]] = {
     "address_not_found": NotFound,
     "alarm_not_found": NotFound,
     "alt_too_long": InvalidRequest,
@@ -168,7 +165,6 @@ CODES: dict[str, type[OrderbaseError]] = {
     "image_not_found": NotFound,
     "insufficient_stock": OutOfStock,
     "invalid_address": InvalidRequest,
-    "invalid_address_id": InvalidRequest,
     "invalid_amount": InvalidRequest,
     "invalid_country": InvalidRequest,
     "invalid_description": InvalidRequest,
@@ -180,7 +176,6 @@ CODES: dict[str, type[OrderbaseError]] = {
     "invalid_items": InvalidRequest,
     "invalid_label": InvalidRequest,
     "invalid_max_rows": InvalidRequest,
-    "invalid_order_id": InvalidRequest,
     "invalid_note": InvalidRequest,
     "invalid_overlap": InvalidRequest,
     "invalid_payment_method": InvalidRequest,
@@ -199,6 +194,7 @@ CODES: dict[str, type[OrderbaseError]] = {
     "order_not_shippable": Conflict,
     "order_not_shipped": Conflict,
     "own_account": Conflict,
+    "position_ahead": InvalidRequest,
     "precondition_failed": Conflict,
     "price_changed": Conflict,
     "product_not_found": NotFound,
@@ -220,7 +216,10 @@ CODES: dict[str, type[OrderbaseError]] = {
     "webhook_delivery_not_found": NotFound,
     "webhook_endpoint_disabled": Conflict,
     "webhook_endpoint_not_found": NotFound,
-    # Auth
+}
+"""What the database's verbs refuse."""
+
+AUTH_CODES: dict[str, type[OrderbaseError]] = {
     "bad_jwt": AuthError,
     "conflict": Conflict,
     "email_exists": Conflict,
@@ -240,85 +239,70 @@ CODES: dict[str, type[OrderbaseError]] = {
     "user_already_exists": Conflict,
     "user_banned": AuthError,
 }
+"""What Auth refuses, where the status says too little; and access tokens that will not do."""
 
-_STATUSES: dict[int, type[OrderbaseError]] = {
-    401: AuthError,
-    403: PermissionDenied,
-    404: NotFound,
-    408: TimedOut,
-    409: Conflict,
-    412: Conflict,
-    429: RateLimited,
-    504: TimedOut,
+CLIENT_CODES: dict[str, type[OrderbaseError]] = {
+    "ambiguous_order": InvalidRequest,
+    "condition_required": InvalidRequest,
+    "guest_signed_in": Conflict,
+    "invalid_address_id": InvalidRequest,
+    "invalid_alarm_id": InvalidRequest,
+    "invalid_before": InvalidRequest,
+    "invalid_cursor": InvalidRequest,
+    "invalid_datetime": InvalidRequest,
+    "invalid_day": InvalidRequest,
+    "invalid_email_id": InvalidRequest,
+    "invalid_endpoint_id": InvalidRequest,
+    "invalid_first_hour": InvalidRequest,
+    "invalid_id_prefix": InvalidRequest,
+    "invalid_image_id": InvalidRequest,
+    "invalid_last_hour": InvalidRequest,
+    "invalid_limit": InvalidRequest,
+    "invalid_name": InvalidRequest,
+    "invalid_order_by": InvalidRequest,
+    "invalid_order_id": InvalidRequest,
+    "invalid_placed_before": InvalidRequest,
+    "invalid_placed_since": InvalidRequest,
+    "invalid_poll_every": InvalidRequest,
+    "invalid_product_id": InvalidRequest,
+    "invalid_query": InvalidRequest,
+    "invalid_run_id": InvalidRequest,
+    "invalid_shape": InvalidRequest,
+    "invalid_since": InvalidRequest,
+    "invalid_statuses": InvalidRequest,
+    "invalid_types": InvalidRequest,
+    "invalid_until": InvalidRequest,
+    "invalid_upload_id": InvalidRequest,
+    "invalid_user_id": InvalidRequest,
+    "invalid_value": InvalidRequest,
+    "invalid_verb": InvalidRequest,
+    "job_run_not_found": NotFound,
+    "missing_credentials": InvalidRequest,
+    "not_a_guest": AuthError,
+    "not_faked": ServerError,
+    "payment_not_found": NotFound,
+    "row_not_found": NotFound,
+    "several_rows": Conflict,
+    "shape_mismatch": InvalidRequest,
+    "too_large": InvalidRequest,
+    "unknown_column": InvalidRequest,
+    "unreadable_answer": ServerError,
+    "unsupported_type": InvalidRequest,
+    "upload_not_found": NotFound,
+    "user_changed": AuthError,
+    "wrong_key": AuthError,
 }
+"""What this client refuses itself, or makes of an answer; "not_faked" is the fake shop's, and
+"ambiguous_order" and "wrong_key" are the command's."""
 
+WEBHOOK_CODES: dict[str, type[OrderbaseError]] = {
+    "header_missing": WebhookRefused,
+    "invalid_timestamp": WebhookRefused,
+    "signature_mismatch": WebhookRefused,
+    "timestamp_out_of_tolerance": WebhookRefused,
+    "unreadable_event": WebhookRefused,
+}
+"""Why `webhooks.verify` refuses."""
 
-def from_response(status: int, content: bytes, headers: Mapping[str, str]) -> OrderbaseError:
-    """The error that an answer of REST, Auth or the gateway (status 400 or more) stands for."""
-    body = _json_object(content.decode("utf-8", "replace"))
-    if body.get("code") == "":
-        # What PostgREST answers, with status 400, when Postgres crashes during the call.
-        return ConnectionFailed("The database went away.", status=status)
-    if status == 400:
-        status = _status_of_storage(body) or status
-    code = _code(body)
-    return _class_of(status, code)(
-        _message(body) or f"The server answered {status}.",
-        status=status,
-        code=code,
-        context=_json_object(body.get("hint")),
-        request_id=next(_request_ids(headers), None),
-        retry_after=_seconds(headers.get("retry-after")),
-    )
-
-
-def unreadable(status: int, headers: Mapping[str, str]) -> ServerError:
-    """The error for a successful answer that is not what this version of the client expects."""
-    return ServerError(
-        "The answer is not what this version of orderbase expects.",
-        status=status,
-        code="unreadable_answer",
-        request_id=next(_request_ids(headers), None),
-    )
-
-
-def _class_of(status: int, code: str | None) -> type[OrderbaseError]:
-    if code in CODES:
-        return CODES[code]
-    return _STATUSES.get(status, ServerError if status >= 500 else InvalidRequest)
-
-
-def _status_of_storage(body: Mapping[str, JsonValue]) -> int | None:
-    """Storage answers 400 to nearly everything, and says the status in the body."""
-    said = body.get("statusCode")
-    return int(said) if isinstance(said, str) and said.isdecimal() else None
-
-
-def _code(body: Mapping[str, JsonValue]) -> str | None:
-    """PostgREST says the status of a verb's refusal as `PTnnn`, and its code in `details`."""
-    code = body.get("code")
-    if isinstance(code, str) and code.startswith("PT"):
-        code = body.get("details")
-    named = body.get("error_code") or code
-    return named if isinstance(named, str) else None
-
-
-def _message(body: Mapping[str, JsonValue]) -> str | None:
-    words = (body.get(name) for name in ("message", "msg", "error_description", "error"))
-    return next((word for word in words if isinstance(word, str) and word), None)
-
-
-def _request_ids(headers: Mapping[str, str]) -> Iterator[str]:
-    return (headers[name] for name in _REQUEST_ID_HEADERS if name in headers)
-
-
-def _seconds(value: str | None) -> float | None:
-    return float(value) if value is not None and value.isdecimal() else None
-
-
-def _json_object(text: JsonValue) -> dict[str, JsonValue]:
-    try:
-        value: JsonValue = json.loads(text) if isinstance(text, str) else None
-    except (ValueError, RecursionError):
-        value = None
-    return value if isinstance(value, dict) else {}
+CODES = SHOP_CODES | AUTH_CODES | CLIENT_CODES | WEBHOOK_CODES
+"""All codes, each with the error that has it."""

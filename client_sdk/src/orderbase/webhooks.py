@@ -14,10 +14,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from orderbase.errors import WebhookRefused
 from orderbase.models import OrderStatus
+from orderbase.models.base import Model
 from orderbase.money import Money
 
 TOLERANCE_SECONDS = 300.0
@@ -27,11 +28,7 @@ _VERSION = "v1,"
 _MAX_DIGITS = 12
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, defer_build=True)
-
-
-class WebhookItem(_Model):
+class WebhookItem(Model, frozen=True):
     """A line of an order; `unit_price` in minor units of the order's currency."""
 
     product_id: UUID
@@ -39,14 +36,14 @@ class WebhookItem(_Model):
     unit_price: int
 
 
-class WebhookOrder(_Model):
+class WebhookOrder(Model, frozen=True):
     """An order as an event left it; `total_amount` in minor units of the currency."""
 
     id: UUID
     number: int
     status: OrderStatus
     version: int
-    total_amount: int = Field(alias="total")
+    total_amount: int = Field(validation_alias="total", serialization_alias="total")
     currency: str
     placed_at: datetime
     items: tuple[WebhookItem, ...]
@@ -57,7 +54,7 @@ class WebhookOrder(_Model):
         return Money(self.total_amount, self.currency)
 
 
-class WebhookEvent(_Model):
+class WebhookEvent(Model, frozen=True):
     """Something that happened, such as "order.paid".
 
     `id` is the same whenever the event is sent again. `position` is that of the order feed:
@@ -96,10 +93,10 @@ def verify(
             "signature_mismatch", "unreadable_event".
         ValueError: a secret is none, or there are none.
     """
-    content = body.encode() if isinstance(body, str) else body
+    content = _encoded(body) if isinstance(body, str) else body
     message_id, timestamp, signatures = _headers(headers)
     _check_time(timestamp, time.time() if now is None else now, tolerance)
-    signed = f"{message_id}.{timestamp}.".encode() + content
+    signed = _encoded(f"{message_id}.{timestamp}.") + content
     expected = [_sign(key, signed) for key in _keys(secrets)]
     if not _any_equal(expected, signatures.split(" ")):
         raise WebhookRefused("No signature fits this message.", code="signature_mismatch")
@@ -125,7 +122,7 @@ def _check_time(timestamp: str, now: float, tolerance: float) -> None:
         raise WebhookRefused(
             "The timestamp is not a whole number of seconds.", code="invalid_timestamp"
         )
-    if abs(now - int(timestamp)) > tolerance:
+    if not abs(now - int(timestamp)) <= tolerance:  # not a number is too far
         raise WebhookRefused(
             "The timestamp is too far from now.", code="timestamp_out_of_tolerance"
         )
@@ -150,8 +147,14 @@ def _sign(key: bytes, signed: bytes) -> str:
 
 def _any_equal(expected: Sequence[str], given: Sequence[str]) -> bool:
     """Compares all with all, so that the time it takes tells nothing."""
-    equal = [hmac.compare_digest(ours.encode(), its.encode()) for ours in expected for its in given]
+    theirs = [_encoded(signature) for signature in given]
+    equal = [hmac.compare_digest(ours.encode(), its) for ours in expected for its in theirs]
     return any(equal)
+
+
+def _encoded(text: str) -> bytes:
+    """Also of what some servers make of a header's bytes that are no text."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _read(message_id: str, content: bytes) -> WebhookEvent:
@@ -174,7 +177,7 @@ def _read(message_id: str, content: bytes) -> WebhookEvent:
         ) from error
 
 
-class _Message(_Model):
+class _Message(Model, frozen=True):
     type: str
     timestamp: datetime
     data: dict[str, JsonValue]

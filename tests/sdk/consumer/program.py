@@ -64,6 +64,7 @@ def blocks(shop: Orderbase, cup: UUID, password: str) -> None:
     assert_type(shop.products.list(in_stock=True, order_by="cheapest"), Page[Product])
     for each in shop.orders.each(placed_since=datetime.now(UTC)):
         assert_type(each, OrderDetails)
+    assert_type(shop.orders.get(order.id).total, Money)
     assert_type(shop.orders.get(order.id).items[0].unit_price, Money)
     assert_type(shop.products.get("cup"), Product)
     assert_type(shop.products.get(product=cup).available, int)
@@ -159,6 +160,7 @@ def operates(shop: Orderbase, day: date) -> None:
     assert_type(secret, SecretStr)
     for delivery in shop.staff.webhooks.deliveries.each(created.id, status="failed"):
         assert_type(delivery, WebhookDelivery)
+    assert_type(shop.staff.reports.sales(day, day)[0].gross, Money)
     assert_type(shop.staff.reports.sales(day, day)[0].best_sellers[0].total, Money)
     assert_type(shop.staff.reports.orders_by_status(), dict[OrderStatus, int])
     assert_type(shop.staff.experiments.results("a").arms[0].revenue, dict[str, Money])

@@ -3,7 +3,7 @@
 from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from orderbase import schema
 from orderbase.staff import (
@@ -18,6 +18,7 @@ from orderbase.staff import (
     StockMovement,
     StockMovementKind,
 )
+from orderbase.staff._columns import column_of
 from tests.sdk.test_models import _alternatives
 
 ROWS: list[tuple[type[BaseModel], type[BaseModel]]] = [
@@ -41,7 +42,7 @@ def test_every_field_is_a_column_of_the_same_type(
     columns = get_type_hints(row)
     for name, field in model.model_fields.items():
         if name not in EMBEDDED.get(model, ()):
-            assert _plain(field.annotation) == _plain(columns[field.alias or name]), name
+            assert _plain(field.annotation) == _plain(columns[column_of(name, field)]), name
 
 
 def test_the_kinds_of_movement_are_the_databases() -> None:
@@ -49,5 +50,8 @@ def test_the_kinds_of_movement_are_the_databases() -> None:
 
 
 def _plain(annotation: object) -> set[object]:
-    """Its alternatives; a text of which we know all values is a text."""
-    return {str if get_origin(kind) is Literal else kind for kind in _alternatives(annotation)}
+    """Its alternatives; a text of which we know all values, or that is secret, is a text."""
+    return {
+        str if get_origin(kind) is Literal or kind is SecretStr else kind
+        for kind in _alternatives(annotation)
+    }

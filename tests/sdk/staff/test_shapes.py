@@ -32,6 +32,7 @@ from orderbase.staff import (
     WebhookDisabledReason,
     WebhookEndpoint,
 )
+from orderbase.staff._columns import column_of
 from tests.sdk.staff.conftest import Owner
 
 Model = type[BaseModel]
@@ -113,7 +114,7 @@ def _allowed(owner: Owner, table: str, column: str) -> set[str]:
 
 def _fields(model: Model) -> dict[str, object]:
     """Types by column."""
-    return {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+    return {column_of(name, field): field.annotation for name, field in model.model_fields.items()}
 
 
 def _optional(kind: object) -> bool:

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from orderbase import Conflict, InvalidRequest, NotFound
 from orderbase.staff import AsyncStaff, WebhookAttempt, WebhookDelivery, WebhookDeliveryStatus
+from orderbase.staff._columns import column_of
 from tests.admin.conftest import Orders
 from tests.sdk.staff.conftest import Owner
 from tests.waiting import until
@@ -76,8 +77,8 @@ async def test_a_delivery_and_its_attempts_are_as_their_rows(
     delivery = await listening.tested()
     query = "select * from public.webhook_deliveries where id = %s"
     [row] = owner.execute(query, (delivery.id,)).fetchall()
-    columns = [field.alias or name for name, field in WebhookDelivery.model_fields.items()]
-    assert delivery.model_dump() == {name: row[name] for name in columns}
+    fields = WebhookDelivery.model_fields.items()
+    assert delivery.model_dump() == {name: row[column_of(name, field)] for name, field in fields}
     assert (delivery.attempts, delivery.payload["type"]) == (1, "webhook.test")
     [attempt] = await listening.deliveries.attempts(delivery.id)
     query = "select * from public.webhook_attempts where delivery_id = %s"

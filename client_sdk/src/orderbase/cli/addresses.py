@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from orderbase._sync import Orderbase
 from orderbase.cli.shop import UsageError
-from orderbase.models import Address
+from orderbase.models import DEFERRED, Address
+
+_PARTS = TypeAdapter(dict[str, JsonValue], config=DEFERRED)
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,7 @@ class Wanted:
         given = {name: value for name, value in self.parts.items() if value is not None}
         try:
             if self.file is not None:
-                base = Address.model_validate_json(self.file.read_bytes())
-                return Address.model_validate(base.model_dump() | given)
+                return Address.model_validate(_PARTS.validate_json(self.file.read_bytes()) | given)
             return Address.model_validate(given) if given else _default(shop)
         except ValidationError as error:
             raise UsageError(f"The address will not do: {_mistakes(error)}.") from None

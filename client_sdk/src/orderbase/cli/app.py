@@ -15,7 +15,7 @@ _EXAMPLES = render.examples(
     "connect http://127.0.0.1:54321 sb_publishable_...",
     "sign-in --guest",
     "products coffee",
-    "place coffee-beans=2 --payment-method pm_card_visa --watch",
+    "place espresso-cup=2 --payment-method pm_card_visa --watch",
 )
 _PASSWORDS = (
     "Passwords are asked for, read from standard input, or taken from ORDERBASE_PASSWORD; never"

@@ -6,13 +6,23 @@ from typing import Annotated
 
 import typer
 
+from orderbase._sync import Orderbase
 from orderbase.cli import render
 from orderbase.cli.memory import Memory, Remembered
 from orderbase.cli.render import AsJson
-from orderbase.cli.shop import UsageError, client, opened, refuse_secret, someone
+from orderbase.cli.shop import (
+    Chosen,
+    UsageError,
+    client,
+    opened_by_someone,
+    opened_for_people,
+    refuse_secret,
+)
 from orderbase.models import User
 
 _PASSWORD = "ORDERBASE_PASSWORD"  # noqa: S105 - the name of a variable
+
+_SHOP = {"id": None, "email": None, "is_guest": False, "is_staff": True}
 
 Email = Annotated[str, typer.Argument(help="Your e-mail address.")]
 
@@ -50,11 +60,10 @@ def connect(
 
 def sign_up(context: typer.Context, email: Email) -> None:
     """Create an account and sign in. A guest's orders come along."""
-    with opened(context) as shop:
+    with opened_for_people(context) as shop:
         password = _password(confirm=True)
-        guest = shop.auth.user is not None and shop.auth.user.is_guest
+        enter = shop.auth.become_account if _is_guest(shop.auth.user) else shop.auth.sign_up
         with render.waiting("Signing up"):
-            enter = shop.auth.become_account if guest else shop.auth.sign_up
             enter(email=email, password=password)
         user = shop.auth.user
         if user is None or user.is_guest:
@@ -67,42 +76,72 @@ def sign_in(
     context: typer.Context,
     email: Annotated[str | None, typer.Argument(help="Your e-mail address.")] = None,
     *,
-    guest: Annotated[bool, typer.Option("--guest", help="Without an account.")] = False,
+    guest: Annotated[
+        bool, typer.Option("--guest", help="Without an account. Who is a guest already, stays it.")
+    ] = False,
     code: Annotated[
         bool, typer.Option("--code", help="By a code that is mailed to you; no password.")
     ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask whether to leave a guest's orders.")
+    ] = False,
 ) -> None:
-    """Sign in: with a password, with a code by mail, or as a guest."""
+    """Sign in: with a password, with a code by mail, or as a guest.
+
+    The orders of a guest do not come along: `sign-up` keeps them.
+    """
     if guest == (email is not None) or (guest and code):
         raise UsageError("Say either an e-mail address or --guest.")
-    with opened(context) as shop:
+    with opened_for_people(context) as shop:
+        before = shop.auth.user
         if email is None:
             user = shop.auth.sign_in_as_guest()
-        elif code:
-            shop.auth.send_code(email=email)
-            user = shop.auth.sign_in_with_code(email=email, code=_secret("Code of the mail"))
         else:
-            user = shop.auth.sign_in(email=email, password=_password())
-    render.say("Signed in as", _name(user))
+            if not yes:
+                _confirm_leaving(before)
+            user = _enter(shop, email, by_code=code)
+    render.say("Still signed in as" if user == before else "Signed in as", _name(user))
 
 
 def sign_out(context: typer.Context) -> None:
     """End the session, here and on the server. A guest's orders are out of reach then."""
-    with opened(context) as shop, render.waiting("Signing out"):
+    with opened_for_people(context) as shop, render.waiting("Signing out"):
         shop.auth.sign_out()
     render.say("Signed out.")
 
 
 def whoami(context: typer.Context, *, json: AsJson = False) -> None:
     """Say who is signed in, and where; ends with 1 when nobody is."""
-    with opened(context) as shop:
+    with opened_by_someone(context) as shop:
         shop.auth.token()  # renewed if need be: it may be over
-        user = someone(shop)
-    address, _ = context.obj.address_and_key()
+        user = shop.auth.user
+    address, _ = context.ensure_object(Chosen).address_and_key()
     if json:
-        render.print_json({"url": address, **user.model_dump(mode="json")})
+        render.print_json({"url": address, **(user.model_dump(mode="json") if user else _SHOP)})
     else:
-        render.say(_name(user), "at", address)
+        render.say(_name(user) if user else "the shop itself, by its secret key,", "at", address)
+
+
+def _enter(shop: Orderbase, email: str, *, by_code: bool) -> User:
+    if not by_code:
+        return shop.auth.sign_in(email=email, password=_password())
+    shop.auth.send_code(email=email)
+    return shop.auth.sign_in_with_code(email=email, code=_secret("Code of the mail"))
+
+
+def _confirm_leaving(user: User | None) -> None:
+    """Ask before a guest is gone, with their orders."""
+    if user is None or not user.is_guest:
+        return
+    render.remark(f"You are {_name(user)}. Your orders do not come along: nobody sees them again.")
+    render.remark("This keeps them, in a new account: orderbase sign-up EMAIL")
+    if not sys.stdin.isatty():  # there, the password may come
+        raise UsageError("Say --yes to sign in all the same.")
+    typer.confirm("Sign in all the same?", abort=True, err=True)
+
+
+def _is_guest(user: User | None) -> bool:
+    return user is not None and user.is_guest
 
 
 def _name(user: User) -> str:

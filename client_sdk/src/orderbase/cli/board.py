@@ -14,6 +14,7 @@ from rich.text import Text
 from orderbase._feed import WatchState
 from orderbase._sync import Orderbase
 from orderbase.cli import render
+from orderbase.cli.tables import Rows
 from orderbase.errors import OrderbaseError
 from orderbase.models import FeedEvent, Order
 
@@ -89,14 +90,18 @@ class Board:
             return None
 
     def _drawn(self) -> RenderableType:
-        table = render.table("Number", "Id", "Status", "When", "Total", right={"Number", "Total"})
+        table = Rows(
+            *("Number", "Id", "Status", "When", "Total"),
+            right={"Number", "Total"},
+            spare=("When", "Total", "Number", "Status"),
+        )
         for row in list(self._rows.values())[: self._height]:
-            table.add_row(
-                render.text(row.order.number if row.order else ""),
-                render.text(render.short(row.event.order_id)),
+            table.add(
+                row.order.number if row.order else "",
+                render.short(row.event.order_id),
                 render.status(row.event.status),
-                render.text(render.when(row.event.created_at)),
-                render.text(row.order.total if row.order else ""),
+                render.when(row.event.created_at),
+                row.order.total if row.order else "",
             )
         told = f"   {self._told} events" if self._told != 1 else "   1 event"
         head = Text.assemble(_STATES[self._state], (told, "dim"), ("   Ctrl-C ends", "dim"))

@@ -1,8 +1,9 @@
 """What a command says when it does not succeed. Never a traceback for what the shop refuses."""
 
 import shlex
-from collections.abc import Generator
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from uuid import UUID
 
 import typer
@@ -13,7 +14,7 @@ from orderbase.cli import render
 from orderbase.money import Money
 
 _ARGUMENTS = "orderbase.arguments"
-_KEY_OPTION = "--idempotency-key"
+_NOT_BY_SIGNING_IN = frozenset({"invalid_credentials", "wrong_key"})
 
 
 class Commands(TyperGroup):
@@ -31,6 +32,11 @@ class Commands(TyperGroup):
         except errors.OrderbaseError as error:
             report(error)
             raise typer.Exit(1) from None
+        except typer.Abort as aborted:
+            if isinstance(aborted.__context__, KeyboardInterrupt):
+                render.remark("")  # ends the line of the prompt
+                raise KeyboardInterrupt from None
+            raise
         except BrokenPipeError:
             render.leave_broken_pipe()
         except OSError as error:
@@ -55,7 +61,7 @@ def unknown_outcome(
     except BaseException as error:
         if _may_be_done(error):
             render.remark(f"Whether {done} is not known. This finds out, and {otherwise}:")
-            render.remark(f"  {_same(context, key)}")
+            render.remark(f"  {again(context, {'--idempotency-key': str(key)})}")
         raise
 
 
@@ -76,16 +82,19 @@ def _may_be_done(error: BaseException) -> bool:
     )
 
 
-def again(context: typer.Context, *added: str) -> str:
-    """The command as it was given, with these words behind: of an option, the last one counts."""
-    words: tuple[str, ...] = context.meta[_ARGUMENTS]
-    return shlex.join(["orderbase", *words, *added])
+def again(context: typer.Context, options: Mapping[str, str]) -> str:
+    """The command as it was given, but with these options."""
+    words = [*_without(options, context.meta[_ARGUMENTS])]
+    return shlex.join(["orderbase", *words, *chain.from_iterable(options.items())])
 
 
-def _same(context: typer.Context, key: UUID) -> str:
-    words: tuple[str, ...] = context.meta[_ARGUMENTS]
-    given = any(word.startswith(_KEY_OPTION) for word in words)
-    return again(context) if given else again(context, _KEY_OPTION, str(key))
+def _without(options: Collection[str], words: Iterable[str]) -> Iterator[str]:
+    rest = iter(words)
+    for word in rest:
+        if word in options:
+            next(rest, None)  # its value
+        elif word.partition("=")[0] not in options:
+            yield word
 
 
 def _details(error: errors.OrderbaseError) -> list[str]:
@@ -105,7 +114,7 @@ def _details(error: errors.OrderbaseError) -> list[str]:
         lines.append(f"That order was placed: orderbase order {placed}")
     if error.code == "email_required":
         lines.append("Say it: --email ADDRESS")
-    if isinstance(error, errors.AuthError) and error.code != "invalid_credentials":
+    if isinstance(error, errors.AuthError) and error.code not in _NOT_BY_SIGNING_IN:
         lines.append("Sign in: orderbase sign-in EMAIL, or orderbase sign-in --guest")
     if error.retry_after is not None:
         lines.append(f"Try again in {error.retry_after:g} s.")

@@ -85,8 +85,7 @@ class FileStorage:
         self._keep(None)
 
     def _keep(self, session: str | None) -> None:
-        key = self._memory.of(self._url).key if is_secret(self._key) else self._key
-        self._memory.keep(Remembered(url=self._url, key=key, session=session))
+        self._memory.keep(Remembered(url=self._url, key=self._key, session=session))
 
 
 def is_secret(key: str) -> bool:

@@ -8,8 +8,9 @@ from rich.text import Text
 
 from orderbase.cli import lookup, render
 from orderbase.cli.render import AsJson
-from orderbase.cli.shop import opened_by_someone
+from orderbase.cli.shop import opened_by_a_person, opened_by_someone
 from orderbase.cli.statuses import Statuses, statuses
+from orderbase.cli.tables import Rows
 from orderbase.models import OrderDetails, OrderEvent
 
 Name = Annotated[
@@ -52,7 +53,7 @@ def orders(
 def order(context: typer.Context, name: Name, *, json: AsJson = False) -> None:
     """Show an order: its items, and what happened to it."""
     with opened_by_someone(context) as shop, render.waiting("Reading the order"):
-        order_id = lookup.find(shop.orders, name)
+        order_id = lookup.find(shop, name)
         found, events = shop.orders.get(order_id), shop.orders.events(order_id)
     if json:
         told = [event.model_dump(mode="json") for event in events]
@@ -64,8 +65,8 @@ def order(context: typer.Context, name: Name, *, json: AsJson = False) -> None:
 
 def cancel(context: typer.Context, name: Name, *, json: AsJson = False) -> None:
     """Cancel an order that has not been handed over. What was paid goes back first."""
-    with opened_by_someone(context) as shop, render.waiting("Cancelling the order"):
-        found = shop.orders.cancel(lookup.find(shop.orders, name))
+    with opened_by_a_person(context) as shop, render.waiting("Cancelling the order"):
+        found = shop.orders.cancel(lookup.find(shop, name))
     if json:
         render.print_json(found)
     elif found.status == "cancelled":
@@ -79,16 +80,15 @@ def show_list(found: Sequence[OrderDetails], *, as_json: bool) -> None:
     if as_json:
         render.print_json(found)
         return
-    table = render.table("Number", "Id", "Status", "Total", "Placed", right={"Number", "Total"})
+    table = Rows(
+        *("Number", "Id", "Status", "Total", "Placed"),
+        right={"Number", "Total"},
+        spare=("Placed", "Total", "Status", "Id"),
+    )
     for each in found:
-        table.add_row(
-            render.text(each.number),
-            render.text(render.short(each.id)),
-            render.status(each.status),
-            render.text(each.total),
-            render.text(render.when(each.created_at)),
-        )
-    render.show(table, "No orders.")
+        status, placed = render.status(each.status), render.when(each.created_at)
+        table.add(each.number, render.short(each.id), status, each.total, placed)
+    table.show("No orders.")
 
 
 def _show(found: OrderDetails) -> None:
@@ -104,11 +104,13 @@ def _show(found: OrderDetails) -> None:
     lines = (address.name, address.line1, address.line2, f"{address.postal_code} {address.city}")
     render.say(", ".join(line for line in (*lines, address.region, address.country) if line))
     render.say(str(found.id), "for", found.email)
-    table = render.table(
-        "Product", "Quantity", "Each", "Total", right={"Quantity", "Each", "Total"}
+    table = Rows(
+        *("Product", "Quantity", "Each", "Total"),
+        right={"Quantity", "Each", "Total"},
+        spare=("Each", "Total"),
     )
     for item in found.items:
-        table.add_row(*map(render.text, (item.name, item.quantity, item.unit_price, item.total)))
+        table.add(item.name, item.quantity, item.unit_price, item.total)
     render.out().print("", table, "", sep="\n")
 
 

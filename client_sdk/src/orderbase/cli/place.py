@@ -12,7 +12,7 @@ from orderbase.cli.addresses import Wanted
 from orderbase.cli.basket import Line
 from orderbase.cli.failures import unknown_outcome
 from orderbase.cli.render import AsJson
-from orderbase.cli.shop import opened_by_someone
+from orderbase.cli.shop import opened_by_a_person
 from orderbase.models import Address, Order
 from orderbase.money import Money
 
@@ -24,8 +24,8 @@ Part = Annotated[str | None, typer.Option(rich_help_panel=_ADDRESS)]
 def declare(app: typer.Typer) -> None:
     """Add this command."""
     examples = render.examples(
-        "place coffee-beans=2 espresso-cup --payment-method pm_card_visa --watch",
-        "place coffee-beans --address home.json --payment-method pm_card_visa --yes",
+        "place espresso-cup=2 coffee-grinder --payment-method pm_card_visa --watch",
+        "place espresso-cup --address home.json --payment-method pm_card_visa --yes",
     )
     app.command("place", rich_help_panel="Orders", epilog=examples)(place)
 
@@ -77,7 +77,7 @@ def place(  # noqa: PLR0913 - the options of a command
     }
     wanted = basket.quantities(what)
     key = idempotency_key or uuid4()
-    with opened_by_someone(context) as shop:
+    with opened_by_a_person(context) as shop:
         to = Wanted(address, parts).of(shop)
         lines = basket.lines(shop, wanted, to.country)
         total = basket.total(lines)

@@ -7,6 +7,7 @@ import typer
 from orderbase.cli import render
 from orderbase.cli.render import AsJson
 from orderbase.cli.shop import opened
+from orderbase.cli.tables import Rows
 from orderbase.models import Product
 
 Country = Annotated[
@@ -21,9 +22,9 @@ def declare(app: typer.Typer) -> None:
         (
             "products",
             products,
-            ["products", 'products "coffee -decaf" --country CH', "products --json"],
+            ["products", 'products "knife -bread" --country US', "products --json"],
         ),
-        ("product", product, ["product coffee-beans"]),
+        ("product", product, ["product espresso-cup"]),
     ):
         app.command(name, rich_help_panel="Shop", epilog=render.examples(*examples))(command)
 
@@ -72,12 +73,11 @@ def product(
 
 
 def _show(found: list[Product]) -> None:
-    table = render.table("Slug", "Name", "Price", "Available", right={"Price", "Available"})
+    table = Rows(
+        *("Slug", "Name", "Price", "Available"),
+        right={"Price", "Available"},
+        spare=("Name", "Available", "Price"),
+    )
     for each in found:
-        table.add_row(
-            render.text(each.slug),
-            render.text(each.name),
-            render.text(each.price),
-            render.text(each.available),
-        )
-    render.show(table, "Nothing found.")
+        table.add(each.slug, each.name, each.price, each.available)
+    table.show("Nothing found.")

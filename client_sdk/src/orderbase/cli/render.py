@@ -4,16 +4,15 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Annotated, Literal, NoReturn, cast
+from typing import Annotated, NoReturn, cast
 from uuid import UUID
 
 import typer
 from pydantic import BaseModel
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 AsJson = Annotated[
@@ -24,7 +23,6 @@ _BROKEN_PIPE = 141  # as a shell says of what SIGPIPE has ended
 _PATIENCE_SECONDS = 2.0
 _PIPE_WIDTH = 500
 _JOINERS = "\u200c\u200d"  # part of how some languages, and emoji, are written
-_WORDS = frozenset({"Cause", "Name", "Product", "Reason"})  # give way where it is narrow
 _STYLES = {
     "placed": "cyan",
     "paid": "cyan",
@@ -92,23 +90,6 @@ def say(*parts: object) -> None:
 def remark(message: object) -> None:
     """A word beside the result."""
     err().print(text(message))
-
-
-def table(*columns: str, right: Collection[str] = ()) -> Table:
-    """An empty table. `right`: columns of numbers."""
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for column in columns:
-        justify: Literal["left", "right"] = "right" if column in right else "left"
-        made.add_column(column, justify=justify, no_wrap=column not in _WORDS, overflow="ellipsis")
-    return made
-
-
-def show(rows: Table, otherwise: str) -> None:
-    """A table, or a remark when it is empty."""
-    if rows.row_count:
-        out().print(rows)
-    else:
-        remark(otherwise)
 
 
 def print_json(value: object) -> None:

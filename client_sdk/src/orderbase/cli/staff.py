@@ -12,6 +12,7 @@ from orderbase.cli.orders import Everything, Limit, Name, show_list
 from orderbase.cli.render import AsJson
 from orderbase.cli.shop import UsageError, opened_by_someone
 from orderbase.cli.statuses import Statuses, statuses
+from orderbase.cli.tables import Rows
 from orderbase.models import Order
 from orderbase.money import Money
 
@@ -69,7 +70,7 @@ def ship(
 ) -> None:
     """Say that the parcel of a paid order was handed over."""
     with opened_by_someone(context) as shop, render.waiting("Telling the shop"):
-        order_id = lookup.find(shop.staff.orders, name)
+        order_id = lookup.among(shop.staff.orders, name)
         order = shop.staff.orders.ship(order_id, carrier=carrier, tracking_number=tracking_number)
     _tell(order, as_json=json)
 
@@ -77,7 +78,7 @@ def ship(
 def deliver(context: typer.Context, name: Name, *, json: AsJson = False) -> None:
     """Say that a parcel has arrived."""
     with opened_by_someone(context) as shop, render.waiting("Telling the shop"):
-        order = shop.staff.orders.deliver(lookup.find(shop.staff.orders, name))
+        order = shop.staff.orders.deliver(lookup.among(shop.staff.orders, name))
     _tell(order, as_json=json)
 
 
@@ -99,7 +100,7 @@ def refund(
     """Give money back. Asks first."""
     key = idempotency_key or uuid4()
     with opened_by_someone(context) as shop:
-        order = shop.staff.orders.get(lookup.find(shop.staff.orders, name))
+        order = shop.staff.orders.get(lookup.among(shop.staff.orders, name))
         money = None if amount is None else _money(amount, order.currency)
         if not yes:
             what = money or "all that is left"
@@ -129,12 +130,16 @@ def dead_letters(
     if json:
         render.print_json(found)
         return
-    table = render.table("Id", "Queue", "Order", "When", "Reason", "Cause", right={"Id"})
+    table = Rows(
+        *("Id", "Queue", "Order", "When", "Reason", "Cause"),
+        right={"Id"},
+        spare=("When", "Queue", "Order", "Reason", "Cause"),
+    )
     for each in found:
         order = "" if each.order_id is None else render.short(each.order_id)
-        cells = (each.id, each.queue, order, render.when(each.created_at), each.reason, each.cause)
-        table.add_row(*map(render.text, cells))
-    render.show(table, "No dead letters.")
+        when = render.when(each.created_at)
+        table.add(each.id, each.queue, order, when, each.reason, each.cause)
+    table.show("No dead letters.")
 
 
 def retry(context: typer.Context, letter: Letter) -> None:

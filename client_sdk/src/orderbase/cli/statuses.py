@@ -3,6 +3,7 @@
 from typing import Annotated, cast, get_args
 
 import typer
+from typer.models import OptionInfo
 
 from orderbase.models import OrderStatus
 
@@ -16,13 +17,22 @@ def _checked(given: list[str] | None) -> list[str] | None:
     return given
 
 
-Statuses = Annotated[
-    list[str] | None,
-    typer.Option(
+def _option(help_text: str) -> OptionInfo:
+    option: OptionInfo = typer.Option(
         "--status",
         callback=_checked,
         autocompletion=lambda: list(_ALL),
-        help="Only with this status; may be given several times.",
+        help=f"{help_text}; may be given several times.",
+    )
+    return option
+
+
+Statuses = Annotated[list[str] | None, _option("Only with this status")]
+EventStatuses = Annotated[
+    list[str] | None,
+    _option(
+        "Only events after which the order has this status, so with `completed` also a refund of a"
+        " completed order"
     ),
 ]
 

@@ -15,7 +15,7 @@ from orderbase.cli.failures import again
 from orderbase.cli.memory import write_privately
 from orderbase.cli.render import AsJson
 from orderbase.cli.shop import opened_by_someone
-from orderbase.cli.statuses import Statuses, statuses
+from orderbase.cli.statuses import EventStatuses, statuses
 from orderbase.cli.telling import JsonLines, Lines, Teller
 from orderbase.models import FeedEvent
 
@@ -42,7 +42,7 @@ def watch(
         str | None,
         typer.Argument(metavar="ORDER", help="Only this one: number, id, or beginning of id."),
     ] = None,
-    status: Statuses = None,
+    status: EventStatuses = None,
     user: Annotated[
         UUID | None, typer.Option(help="Only this buyer's orders; for staff, who hear of all.")
     ] = None,
@@ -70,7 +70,7 @@ def watch(
             on_state=teller.state,
         )
         if name is not None:
-            options["order_id"] = lookup.find(shop.orders, name)
+            options["order_id"] = lookup.find(shop, name)
         with shop.orders.watch(**options) as events, _Progress(context, save) as progress, teller:
             progress.reach(events.position)  # who is stopped before the first event misses none
             for event in events:
@@ -122,8 +122,8 @@ class _Progress:
         traceback: TracebackType | None,
     ) -> None:
         if isinstance(error, KeyboardInterrupt) and self._file is None:
-            since = () if self._position is None else ("--since", self._position)
-            render.remark(f"Go on with: {again(self._context, *since)}")
+            since = {} if self._position is None else {"--since": self._position}
+            render.remark(f"Go on with: {again(self._context, since)}")
 
 
 def _saved(file: Path | None) -> str | None:

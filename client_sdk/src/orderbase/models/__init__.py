@@ -5,7 +5,7 @@ Python in between; the properties make Money of them.
 """
 
 from orderbase.models.base import DEFERRED
-from orderbase.models.catalogue import Inventory, MarketPrice, Product
+from orderbase.models.catalogue import Inventory, Product
 from orderbase.models.images import ImageFormat, ImageVariant, ProductImage
 from orderbase.models.orders import (
     CatalogueEntry,
@@ -18,6 +18,7 @@ from orderbase.models.orders import (
     OrderStatus,
     Snapshot,
 )
+from orderbase.models.payments import Payment, PaymentStatus
 from orderbase.models.people import Address, Preferences, Profile, SavedAddress, User
 from orderbase.models.quotes import Quote, QuoteLine
 
@@ -30,12 +31,13 @@ __all__ = [
     "ImageVariant",
     "Inventory",
     "Item",
-    "MarketPrice",
     "Order",
     "OrderDetails",
     "OrderEvent",
     "OrderItem",
     "OrderStatus",
+    "Payment",
+    "PaymentStatus",
     "Preferences",
     "Product",
     "ProductImage",

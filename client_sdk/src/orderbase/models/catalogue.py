@@ -3,38 +3,31 @@
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AliasChoices, AliasPath, Field
 
 from orderbase.models.base import Model
 from orderbase.models.images import ProductImage
 from orderbase.money import Money
 
 
-class Inventory(Model):
+class Inventory(Model, frozen=True):
     """How many of a product the shop has, and how many of those are promised to orders."""
 
     on_hand: int
     reserved: int
 
 
-class MarketPrice(Model):
-    """What a product costs in a country that has a price of its own."""
-
-    price_amount: int = Field(alias="price")
-    currency: str
-
-    @property
-    def price(self) -> Money:
-        """What one costs there."""
-        return Money(self.price_amount, self.currency)
+def _in_its_market(column: str) -> AliasChoices:
+    """That of the market's row, if one was asked for and there is one."""
+    return AliasChoices(AliasPath("market", 0, column), column)
 
 
-class Product(Model):
+class Product(Model, frozen=True):
     """Something the shop sells.
 
-    `price` is that of a delivery to the `country` that the product was asked for with: if the
-    shop has another price there, it is in `market`. Without a country it is the base price. What
-    `place` charges goes by the country of the address.
+    `price` is that of a delivery to the `country` that the product was asked for with;
+    without a country, and where there is no price of its own, it is the `base_price`. What `place`
+    charges goes by the country of the address.
 
     `images` are in their order, if they were asked for: `get(images=True)` brings all of them,
     `list(images=True)` the first.
@@ -44,10 +37,13 @@ class Product(Model):
     slug: str
     name: str
     description: str
-    base_price_amount: int = Field(alias="price")
-    base_currency: str = Field(alias="currency")
+    price_amount: int = Field(serialization_alias="price", validation_alias=_in_its_market("price"))
+    currency: str = Field(validation_alias=_in_its_market("currency"))
+    base_price_amount: int = Field(
+        serialization_alias="base_price", validation_alias=AliasChoices("base_price", "price")
+    )
+    base_currency: str = Field(validation_alias=AliasChoices("base_currency", "currency"))
     inventory: Inventory
-    market: tuple[MarketPrice, ...] = ()
     images: tuple[ProductImage, ...] = ()
     created_at: datetime
     updated_at: datetime
@@ -55,17 +51,12 @@ class Product(Model):
     @property
     def price(self) -> Money:
         """What one costs."""
-        return self.market[0].price if self.market else self.base_price
+        return Money(self.price_amount, self.currency)
 
     @property
     def base_price(self) -> Money:
         """What one costs in countries without a price of their own."""
         return Money(self.base_price_amount, self.base_currency)
-
-    @property
-    def currency(self) -> str:
-        """That of `price`."""
-        return self.price.currency
 
     @property
     def available(self) -> int:

@@ -8,7 +8,7 @@ from orderbase.models.base import Model
 ImageFormat: TypeAlias = Literal["webp", "jpeg"]
 
 
-class ImageVariant(Model):
+class ImageVariant(Model, frozen=True):
     """One file of a picture; `width` and `height` in pixels, size in `bytes`."""
 
     width: int
@@ -18,7 +18,7 @@ class ImageVariant(Model):
     bytes: int
 
 
-class ProductImage(Model):
+class ProductImage(Model, frozen=True):
     """A picture of a product: `products.image_url(image)` is its address.
 
     `width` and `height` are the original's, in pixels; `colour` is the dominant one, as

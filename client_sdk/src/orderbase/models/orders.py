@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field, JsonValue, model_validator
 
-from orderbase.models.base import Model
+from orderbase.models.base import Model, share_currency
 from orderbase.models.people import Address
 from orderbase.money import Money
 
@@ -34,12 +34,12 @@ class Item:
     quantity: int = 1
 
 
-class CatalogueEntry(Model):
+class CatalogueEntry(Model, frozen=True):
     """An ordered product as it is sold today, which may differ from what was ordered."""
 
     slug: str
     name: str
-    price_amount: int = Field(alias="price")
+    price_amount: int = Field(validation_alias="price", serialization_alias="price")
     currency: str
 
     @property
@@ -48,23 +48,23 @@ class CatalogueEntry(Model):
         return Money(self.price_amount, self.currency)
 
 
-class OrderItem(Model):
+class OrderItem(Model, frozen=True):
     """A line of an order, with name and price as they were when it was placed.
 
-    `product` is None when it is no longer on sale.
+    `currency` is the order's, in which it was read. `product` is None when it is no longer on sale.
     """
 
     product_id: UUID
     name: str
-    unit_price_amount: int = Field(alias="unit_price")
+    unit_price_amount: int = Field(validation_alias="unit_price", serialization_alias="unit_price")
     quantity: int
     product: CatalogueEntry | None
-    _currency: str = ""  # the order's, which sets it
+    currency: str = ""  # the order says it
 
     @property
     def unit_price(self) -> Money:
         """What one cost."""
-        return Money(self.unit_price_amount, self._currency)
+        return Money(self.unit_price_amount, self.currency)
 
     @property
     def total(self) -> Money:
@@ -72,7 +72,7 @@ class OrderItem(Model):
         return self.unit_price * self.quantity
 
 
-class Order(Model):
+class Order(Model, frozen=True):
     """An order. `number` is for people; `version` rises by one with each event.
 
     `failure_code` and `failure_message` say why it stopped, where it did. `ending` is set while it
@@ -84,7 +84,7 @@ class Order(Model):
     user_id: UUID | None
     email: str
     status: OrderStatus
-    total_amount: int = Field(alias="total")
+    total_amount: int = Field(validation_alias="total", serialization_alias="total")
     currency: str
     shipping_address: Address
     payment_method: str
@@ -102,20 +102,18 @@ class Order(Model):
         return Money(self.total_amount, self.currency)
 
 
-class OrderDetails(Order):
+class OrderDetails(Order, frozen=True):
     """An order with its items."""
 
     items: tuple[OrderItem, ...]
 
     @model_validator(mode="after")
     def _share_currency(self) -> Self:
-        for item in self.items:
-            # One row of the database.
-            item._currency = self.currency  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        share_currency(self.currency, self.items)
         return self
 
 
-class OrderEvent(Model):
+class OrderEvent(Model, frozen=True):
     """Something that happened to an order, such as "order.paid"; `status` is the one it led to."""
 
     order_id: UUID
@@ -127,7 +125,7 @@ class OrderEvent(Model):
     created_at: datetime
 
 
-class FeedEvent(OrderEvent):
+class FeedEvent(OrderEvent, frozen=True):
     """An event as the feed tells it.
 
     Store `position`, and give it as `after` to continue from there: nothing will be missing.

@@ -6,7 +6,7 @@ from uuid import UUID
 from orderbase.models.base import Model
 
 
-class User(Model):
+class User(Model, frozen=True):
     """Someone who is signed in.
 
     `is_guest` is true until `become_account`; `email` is None for guests.
@@ -18,7 +18,7 @@ class User(Model):
     is_staff: bool
 
 
-class Address(Model):
+class Address(Model, frozen=True):
     """Where an order goes. `country` is an ISO 3166-1 code of two capital letters."""
 
     name: str
@@ -30,7 +30,7 @@ class Address(Model):
     country: str
 
 
-class SavedAddress(Model):
+class SavedAddress(Model, frozen=True):
     """An address of somebody's address book; `address` can be ordered to as it is.
 
     `label` is what its owner calls it, and may be empty. At most one is the default.
@@ -44,7 +44,7 @@ class SavedAddress(Model):
     updated_at: datetime
 
 
-class Profile(Model):
+class Profile(Model, frozen=True):
     """What a person chose to be called; `display_name` is empty until they do."""
 
     user_id: UUID
@@ -53,7 +53,7 @@ class Profile(Model):
     updated_at: datetime
 
 
-class Preferences(Model):
+class Preferences(Model, frozen=True):
     """Which mails a person wants, beyond those that belong to an order."""
 
     newsletter: bool

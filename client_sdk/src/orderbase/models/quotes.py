@@ -4,25 +4,25 @@ from datetime import datetime
 from typing import Self
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 
-from orderbase.models.base import Model
+from orderbase.models.base import Model, share_currency
 from orderbase.money import Money
 
 
-class QuoteLine(Model):
-    """A line of a quote."""
+class QuoteLine(Model, frozen=True):
+    """A line of a quote, in its `currency`."""
 
     product_id: UUID
     name: str
     quantity: int
-    unit_price_amount: int = Field(alias="unit_price")
-    _currency: str = ""  # the quote's, which sets it
+    unit_price_amount: int = Field(validation_alias="unit_price", serialization_alias="unit_price")
+    currency: str = ""  # the quote says it
 
     @property
     def unit_price(self) -> Money:
         """What one will cost."""
-        return Money(self.unit_price_amount, self._currency)
+        return Money(self.unit_price_amount, self.currency)
 
     @property
     def total(self) -> Money:
@@ -30,18 +30,18 @@ class QuoteLine(Model):
         return self.unit_price * self.quantity
 
 
-class Quote(Model):
+class Quote(Model, frozen=True):
     """What a basket will cost whoever asked, delivered to `country`, until `expires_at`.
 
     `token` is signed by the shop: `orders.place(quote=...)` takes it, or the whole quote. `arms`
     are the caller's arms of the experiments that this quote takes part in, by experiment.
     """
 
-    token: str = Field(alias="quote", repr=False)
+    token: str = Field(validation_alias=AliasChoices("token", "quote"), repr=False)
     country: str
     currency: str
     lines: tuple[QuoteLine, ...]
-    total_amount: int = Field(alias="total")
+    total_amount: int = Field(validation_alias="total", serialization_alias="total")
     arms: dict[str, str]
     expires_at: datetime
 
@@ -52,7 +52,5 @@ class Quote(Model):
 
     @model_validator(mode="after")
     def _share_currency(self) -> Self:
-        for line in self.lines:
-            # One answer of the shop.
-            line._currency = self.currency  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        share_currency(self.currency, self.lines)
         return self

@@ -8,6 +8,7 @@ It is imported when `shop.staff` is used first.
 """
 
 from orderbase._order_filters import StaffOrderFilters
+from orderbase.models.payments import Payment, PaymentStatus
 from orderbase.staff._alarms import Alarm, Alarms, AsyncAlarms
 from orderbase.staff._dead_letters import (
     AsyncDeadLetters,
@@ -32,8 +33,6 @@ from orderbase.staff._jobs import AsyncJobs, JobHealth, JobRun, JobRunStatus, Jo
 from orderbase.staff._order_models import (
     HistoryEntry,
     HistoryKind,
-    Payment,
-    PaymentStatus,
     Refund,
     RefundStatus,
     Shipment,
@@ -59,6 +58,7 @@ from orderbase.staff._reports import AsyncReports, Reports
 from orderbase.staff._staff import AsyncStaff, Staff
 from orderbase.staff._stock import AsyncStock, Stock
 from orderbase.staff._stock_models import StockLevel, StockMovement, StockMovementKind
+from orderbase.staff._uploading import Content
 from orderbase.staff._users import AsyncUsers, UserAccount, Users
 from orderbase.staff._webhook_deliveries import AsyncWebhookDeliveries, WebhookDeliveries
 from orderbase.staff._webhook_models import (
@@ -90,6 +90,7 @@ __all__ = [
     "AsyncWebhookDeliveries",
     "AsyncWebhooks",
     "BestSeller",
+    "Content",
     "CountryPrice",
     "DailySales",
     "DeadLetter",

@@ -18,7 +18,7 @@ from orderbase.staff._columns import columns_of
 from orderbase.staff._resource import StaffResource
 
 
-class Alarm(Model):
+class Alarm(Model, frozen=True):
     """Something that staff should look at.
 
     `kind` is stable, such as "dead_letter" or "job_failed"; `subject` says about what. It is open

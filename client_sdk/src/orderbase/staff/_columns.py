@@ -1,8 +1,18 @@
 """Which columns to ask for."""
 
-from pydantic import BaseModel
+from collections.abc import Container
+
+from pydantic import AliasChoices, BaseModel
+from pydantic.fields import FieldInfo
 
 
-def columns_of(model: type[BaseModel]) -> str:
+def columns_of(model: type[BaseModel], *, but: Container[str] = ()) -> str:
     """The columns that a model is read from, if all its fields are columns."""
-    return ",".join(field.alias or name for name, field in model.model_fields.items())
+    fields = model.model_fields.items()
+    return ",".join(column_of(name, field) for name, field in fields if name not in but)
+
+
+def column_of(name: str, field: FieldInfo) -> str:
+    """The column that a field is read from; its other names are those that it is written by."""
+    alias = field.validation_alias
+    return str(alias.choices[-1] if isinstance(alias, AliasChoices) else alias or name)

@@ -20,7 +20,7 @@ DeadLetterResolution: TypeAlias = Literal["retried", "given_up"]
 _MAY_BE_GIVEN_UP = frozenset({None, "charge", "ship"})
 
 
-class FailedAttempt(Model):
+class FailedAttempt(Model, frozen=True):
     """One attempt that failed. `error` says how; None if there was nothing to say."""
 
     at: datetime
@@ -28,7 +28,7 @@ class FailedAttempt(Model):
     error: str | None = None
 
 
-class DeadLetter(Model):
+class DeadLetter(Model, frozen=True):
     """A message that no retry could help, kept until somebody retries it or gives it up.
 
     `reason` is a stable code, `cause` the last error in words, `history` what failed when.

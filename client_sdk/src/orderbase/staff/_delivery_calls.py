@@ -20,7 +20,7 @@ from orderbase.staff._webhook_models import (
 )
 
 
-class _AttemptsOf(Model):
+class _AttemptsOf(Model, frozen=True):
     """A delivery's: so one that there is not, and one that was not tried yet, differ."""
 
     attempts: list[WebhookAttempt]

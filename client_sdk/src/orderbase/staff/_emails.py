@@ -24,7 +24,7 @@ from orderbase.staff._resource import StaffResource
 EmailStatus: TypeAlias = Literal["queued", "claimed", "sent", "failed", "unknown", "unwanted"]
 
 
-class Email(Model):
+class Email(Model, frozen=True):
     """A mail, which tells of an `event`, such as an order's.
 
     It is "queued" until it is tried, "claimed" while it is. "unknown": whoever sent it died

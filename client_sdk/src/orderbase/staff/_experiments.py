@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from pydantic import Field, JsonValue, TypeAdapter
+from pydantic import AliasChoices, Field, JsonValue, TypeAdapter
 
 from orderbase._blocking import Blocking, blocking
 from orderbase._call import Call, one, rpc, select
@@ -16,7 +16,7 @@ from orderbase.staff._resource import StaffResource
 _SKEWED_BELOW = 0.001
 
 
-class ExperimentArm(Model):
+class ExperimentArm(Model, frozen=True):
     """An arm. `weight` is its share among its experiment's; 0 takes nobody new.
 
     `price_percent` is what a quote charges of the price: 50 to 100.
@@ -27,7 +27,7 @@ class ExperimentArm(Model):
     price_percent: int
 
 
-class Experiment(Model):
+class Experiment(Model, frozen=True):
     """An experiment runs while it is active, between `started_at` and `ended_at`.
 
     `weighed_at` is when an arm last came, went or changed its weight. Arms are by name.
@@ -42,16 +42,18 @@ class Experiment(Model):
     arms: tuple[ExperimentArm, ...]
 
 
-class ArmResults(ExperimentArm):
+class ArmResults(ExperimentArm, frozen=True):
     """What came of an arm: how many saw it, and how many orders they placed with a quote.
 
     `revenue_amounts` is the money that stayed with the shop, in minor units by currency.
     """
 
-    name: str = Field(alias="arm")
+    name: str = Field(validation_alias=AliasChoices("name", "arm"))
     exposures: int
     orders: int
-    revenue_amounts: dict[str, int] = Field(alias="revenue")
+    revenue_amounts: dict[str, int] = Field(
+        validation_alias="revenue", serialization_alias="revenue"
+    )
 
     @property
     def revenue(self) -> dict[str, Money]:
@@ -59,7 +61,7 @@ class ArmResults(ExperimentArm):
         return by_currency(self.revenue_amounts)
 
 
-class ExperimentResults(Model):
+class ExperimentResults(Model, frozen=True):
     """What came of each arm, by name, and whether it means anything.
 
     `sample_ratio_p` is how probable it is that arms of these weights were seen as unequally as

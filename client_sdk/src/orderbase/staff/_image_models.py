@@ -17,7 +17,7 @@ UploadRefusal: TypeAlias = Literal[
 ]
 
 
-class ProductUpload(Model):
+class ProductUpload(Model, frozen=True):
     """A picture that was uploaded, and what became of it.
 
     `name` is that of the file: the id of its product, and the name that it was given there.

@@ -23,7 +23,7 @@ from orderbase.staff._resource import StaffResource
 JobRunStatus: TypeAlias = Literal["queued", "running", "succeeded", "partial", "failed", "skipped"]
 
 
-class JobHealth(Model):
+class JobHealth(Model, frozen=True):
     """How a job is. `schedule` is when it is started, in cron's notation, in UTC.
 
     `last_done` is when the latest run was scheduled that is done, `age_seconds` how long that is
@@ -37,7 +37,7 @@ class JobHealth(Model):
     missed: bool
 
 
-class JobRun(Model):
+class JobRun(Model, frozen=True):
     """A run of a job.
 
     `status`: "partial", some tasks failed, which are tried again; "skipped", a later run does

@@ -11,9 +11,10 @@ from orderbase._ids import as_uuid, key_of
 from orderbase.errors import NotFound
 from orderbase.models.base import DEFERRED
 from orderbase.models.orders import Order
+from orderbase.models.payments import Payment
 from orderbase.money import Money, require_money
 from orderbase.staff._columns import columns_of
-from orderbase.staff._order_models import HistoryEntry, Payment, Refund, Shipment
+from orderbase.staff._order_models import HistoryEntry, Refund, Shipment
 
 M = TypeVar("M")
 
@@ -63,7 +64,8 @@ def history(order_id: UUID | str) -> Call[list[HistoryEntry]]:
 
 
 def payments(order_id: UUID | str) -> Call[list[Payment]]:
-    return _of_order(order_id, "payments", one(_PAYMENTS, *_NO_ORDER), columns_of(Payment))
+    columns = columns_of(Payment, but={"client_secret"})  # with it, buyers confirm
+    return _of_order(order_id, "payments", one(_PAYMENTS, *_NO_ORDER), columns)
 
 
 def refunds(order_id: UUID | str) -> Call[list[Refund]]:

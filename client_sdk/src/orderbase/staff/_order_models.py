@@ -10,51 +10,13 @@ from orderbase.models.base import Model
 from orderbase.money import Money
 
 ShippingFailure: TypeAlias = Literal["out_of_stock", "shipping_failed"]
-PaymentStatus: TypeAlias = Literal[
-    "requires_action", "authorized", "succeeded", "canceled", "failed"
-]
 RefundStatus: TypeAlias = Literal["requested", "succeeded", "failed"]
 HistoryKind: TypeAlias = Literal[
     "event", "step", "failure", "money", "stock", "mail", "dead_letter"
 ]
 
 
-class Payment(Model):
-    """An attempt to take an order's money, by its `reference` at the `provider`.
-
-    What was `captured` is the shop's, but for what was `refunded` of it.
-    """
-
-    id: UUID
-    order_id: UUID
-    provider: str
-    reference: str
-    status: PaymentStatus
-    amount_amount: int = Field(alias="amount")
-    captured_amount: int = Field(alias="captured")
-    refunded_amount: int = Field(alias="refunded")
-    currency: str
-    failure_code: str | None
-    created_at: datetime
-    updated_at: datetime
-
-    @property
-    def amount(self) -> Money:
-        """What was asked for."""
-        return Money(self.amount_amount, self.currency)
-
-    @property
-    def captured(self) -> Money:
-        """What came."""
-        return Money(self.captured_amount, self.currency)
-
-    @property
-    def refunded(self) -> Money:
-        """What of it went back."""
-        return Money(self.refunded_amount, self.currency)
-
-
-class Refund(Model):
+class Refund(Model, frozen=True):
     """Money that goes back: it was `requested`, and has `succeeded` once the provider says so.
 
     `revision` counts the refunds of the order. `reference` is the provider's; `idempotency_key`
@@ -64,7 +26,7 @@ class Refund(Model):
     id: UUID
     order_id: UUID
     revision: int
-    amount_amount: int = Field(alias="amount")
+    amount_amount: int = Field(validation_alias="amount", serialization_alias="amount")
     currency: str
     reason: str
     status: RefundStatus
@@ -80,7 +42,7 @@ class Refund(Model):
         return Money(self.amount_amount, self.currency)
 
 
-class Shipment(Model):
+class Shipment(Model, frozen=True):
     """The parcel of an order; `delivered_at` is None until it has arrived."""
 
     id: UUID
@@ -91,7 +53,7 @@ class Shipment(Model):
     created_at: datetime
 
 
-class HistoryEntry(Model):
+class HistoryEntry(Model, frozen=True):
     """Something in an order's story.
 
     `what` says which, and `data` has details. By `kind`, `what` is:

@@ -10,11 +10,11 @@ from orderbase._each import EACH_TIME, AsyncEach, iterating
 from orderbase._order_filters import StaffOrderFilters
 from orderbase._page import Page
 from orderbase.models.orders import Order, OrderDetails
+from orderbase.models.payments import Payment
 from orderbase.money import Money
 from orderbase.staff import _order_calls as calls
 from orderbase.staff._order_models import (
     HistoryEntry,
-    Payment,
     Refund,
     Shipment,
     ShippingFailure,

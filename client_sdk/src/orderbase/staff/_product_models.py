@@ -8,17 +8,23 @@ from uuid import UUID
 from pydantic import Field
 
 from orderbase.models.base import Model
-from orderbase.models.catalogue import MarketPrice
 from orderbase.money import Money
 
 
-class CountryPrice(MarketPrice):
+class CountryPrice(Model, frozen=True):
     """What a product costs in a `country`, ISO 3166-1, that has a price of its own."""
 
+    price_amount: int = Field(validation_alias="price", serialization_alias="price")
+    currency: str
     country: str
 
+    @property
+    def price(self) -> Money:
+        """What one costs there."""
+        return Money(self.price_amount, self.currency)
 
-class StaffProduct(Model):
+
+class StaffProduct(Model, frozen=True):
     """A product, on sale (`active`) or not, with all its prices.
 
     `version` rises by one with each edit of the product. `prices` are those of countries that
@@ -29,7 +35,7 @@ class StaffProduct(Model):
     slug: str
     name: str
     description: str
-    price_amount: int = Field(alias="price")
+    price_amount: int = Field(validation_alias="price", serialization_alias="price")
     currency: str
     active: bool
     version: int

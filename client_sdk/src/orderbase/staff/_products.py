@@ -9,11 +9,11 @@ from pydantic import JsonValue, TypeAdapter
 from orderbase._blocking import Blocking, blocking
 from orderbase._call import Call, one, rpc, select
 from orderbase._each import EACH_TIME, AsyncEach, iterating
-from orderbase._filters import compared
 from orderbase._ids import as_uuid, is_uuid
 from orderbase._keyset import Key
 from orderbase._listing import Listing
 from orderbase._page import Page
+from orderbase._products import searched
 from orderbase.models.base import DEFERRED
 from orderbase.money import Money
 from orderbase.staff._product_models import ProductChanges, ProductOptions, StaffProduct
@@ -35,9 +35,8 @@ def _list_products(
     active: bool | None, search: str | None, limit: int, after: str | None
 ) -> Call[Page[StaffProduct]]:
     conditions = [] if active is None else [f"active.is.{str(active).lower()}"]
-    if search is not None:
-        conditions.append(compared("search", "wfts(english)", search))
-    return _BY_NAME.call(("products", _COLUMNS), _PRODUCTS, conditions, limit, after, _BY_COUNTRY)
+    asked = [*conditions, *searched(search)]
+    return _BY_NAME.call(("products", _COLUMNS), _PRODUCTS, asked, limit, after, _BY_COUNTRY)
 
 
 def _get_product(product: UUID | str) -> Call[StaffProduct]:
@@ -84,7 +83,7 @@ class AsyncStaffProducts(StaffResource):
         Args:
             active: only what is on sale (True), or is not (False).
             search: words that name or description must have; `"a phrase"`, `or` and `-without`
-                work as in web search.
+                work as in web search. Blank text asks for nothing.
             limit: at most this many, from 1 to 1000.
             after: `next` of the page before.
 

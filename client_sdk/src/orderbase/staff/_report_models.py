@@ -4,31 +4,33 @@ from datetime import date, datetime
 from typing import Literal, Self, TypeAlias
 from uuid import UUID
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import AliasChoices, Field, JsonValue, model_validator
 
-from orderbase.models.base import Model
+from orderbase.models.base import Model, share_currency
 from orderbase.money import Money
 from orderbase.staff._amounts import by_currency
 
 ReportKind: TypeAlias = Literal["daily_sales", "hourly"]
 
 
-class BestSeller(Model):
+class BestSeller(Model, frozen=True):
     """What was in the orders that were paid: `quantity` of a product."""
 
     product_id: UUID
     name: str
     quantity: int
-    total_amount: int = Field(alias="amount")
-    _currency: str = ""  # the summary's, which sets it
+    total_amount: int = Field(
+        serialization_alias="total", validation_alias=AliasChoices("total", "amount")
+    )
+    currency: str = ""  # the summary says it
 
     @property
     def total(self) -> Money:
         """What they were sold for. Refunds name no products, so nothing is taken off."""
-        return Money(self.total_amount, self._currency)
+        return Money(self.total_amount, self.currency)
 
 
-class Sales(Model):
+class Sales(Model, frozen=True):
     """What happened in a currency.
 
     `placed`, `paid`, `completed`, `cancelled`: orders that came so far; `failed`: those that
@@ -42,9 +44,9 @@ class Sales(Model):
     cancelled: int
     failed: int
     items: int
-    gross_amount: int = Field(alias="gross")
-    refunded_amount: int = Field(alias="refunded")
-    net_amount: int = Field(alias="net")
+    gross_amount: int = Field(validation_alias="gross", serialization_alias="gross")
+    refunded_amount: int = Field(validation_alias="refunded", serialization_alias="refunded")
+    net_amount: int = Field(validation_alias="net", serialization_alias="net")
 
     @property
     def gross(self) -> Money:
@@ -62,26 +64,24 @@ class Sales(Model):
         return Money(self.net_amount, self.currency)
 
 
-class DailySales(Sales):
+class DailySales(Sales, frozen=True):
     """What happened on a day, in the shop's time zone."""
 
     day: date
 
 
-class SalesSummary(Sales):
+class SalesSummary(Sales, frozen=True):
     """What happened on some days, and what sold best: most pieces first."""
 
     best_sellers: tuple[BestSeller, ...]
 
     @model_validator(mode="after")
     def _share_currency(self) -> Self:
-        for seller in self.best_sellers:
-            # One row of the database.
-            seller._currency = self.currency  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        share_currency(self.currency, self.best_sellers)
         return self
 
 
-class HourlyReport(Model):
+class HourlyReport(Model, frozen=True):
     """An hour in which something happened; `hour` is when it began.
 
     `placed` to `needing_attention`: orders that came so far. `error_rate`: of those that came to
@@ -98,8 +98,12 @@ class HourlyReport(Model):
     failed: int
     needing_attention: int
     error_rate: float | None
-    paid_amounts: dict[str, int] = Field(alias="amount_paid")
-    refunded_amounts: dict[str, int] = Field(alias="amount_refunded")
+    paid_amounts: dict[str, int] = Field(
+        validation_alias="amount_paid", serialization_alias="amount_paid"
+    )
+    refunded_amounts: dict[str, int] = Field(
+        validation_alias="amount_refunded", serialization_alias="amount_refunded"
+    )
     average_seconds: float | None
     p95_seconds: float | None
     emails_sent: int
@@ -118,7 +122,7 @@ class HourlyReport(Model):
         return by_currency(self.refunded_amounts)
 
 
-class Report(Model):
+class Report(Model, frozen=True):
     """A report that the clock has written, once for its period.
 
     `data` of "daily_sales": `day`, `sales` (as SalesSummary), and `uncounted`, if events were

@@ -26,7 +26,7 @@ from orderbase.staff._report_models import (
 from orderbase.staff._resource import StaffResource
 
 
-class _Count(Model):
+class _Count(Model, frozen=True):
     status: OrderStatus
     orders: int
 

@@ -23,6 +23,7 @@ class StaffResource(Resource):
         return await super()._call(call)
 
     async def _check_staff(self) -> None:
+        self._sender.check()
         user = self._auth.user
         if user is not None and not user.is_staff:
             await self._auth.token()  # perhaps a new one, which knows better

@@ -1,7 +1,8 @@
 """The back office: all its parts."""
 
 from orderbase._auth import AsyncAuth
-from orderbase._blocking import Blocking, Portal
+from orderbase._blocking import Blocking
+from orderbase._portal import Portal
 from orderbase._send import Sender
 from orderbase.staff._alarms import Alarms, AsyncAlarms
 from orderbase.staff._dead_letters import AsyncDeadLetters, DeadLetters

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from orderbase.models.base import Model
 from orderbase.models.catalogue import Inventory
@@ -14,7 +14,7 @@ StockMovementKind: TypeAlias = Literal[
 ]
 
 
-class StockMovement(Model):
+class StockMovement(Model, frozen=True):
     """A line of the ledger of stock, which nobody changes. Numbers are pieces.
 
     `on_hand_change` is what came or went, `reserved_change` what was promised to the order, or
@@ -33,10 +33,10 @@ class StockMovement(Model):
     created_at: datetime
 
 
-class StockLevel(Model):
+class StockLevel(Model, frozen=True):
     """How much there is of a product, whether or not that is on sale."""
 
-    product_id: UUID = Field(alias="id")
+    product_id: UUID = Field(validation_alias=AliasChoices("product_id", "id"))
     slug: str
     name: str
     active: bool

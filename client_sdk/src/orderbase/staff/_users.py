@@ -16,7 +16,7 @@ from orderbase.staff._resource import StaffResource
 _ORDERING = "users newest"
 
 
-class UserAccount(Model):
+class UserAccount(Model, frozen=True):
     """An account; `email` is empty for a guest. `role` is "staff" for the shop's staff.
 
     Who is `deactivated` cannot sign in. `newsletter` and `notifications` are mails that they want.

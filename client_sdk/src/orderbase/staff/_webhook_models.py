@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 from uuid import UUID
 
-from pydantic import Field, JsonValue, SecretStr
+from pydantic import AliasChoices, Field, JsonValue, SecretStr
 
 from orderbase.models.base import Model
 
@@ -14,7 +14,7 @@ WebhookDeliveryStatus: TypeAlias = Literal[
 ]
 
 
-class WebhookEndpoint(Model):
+class WebhookEndpoint(Model, frozen=True):
     """An address that is told of events; of all if `event_types` has "*".
 
     `disabled_reason` is set while it is not `active`: "staff" did it, it answered that it is
@@ -38,18 +38,18 @@ class WebhookEndpoint(Model):
     updated_at: datetime
 
 
-class NewWebhookEndpoint(Model):
+class NewWebhookEndpoint(Model, frozen=True):
     """A new endpoint and its secret, which is shown this once and never again.
 
     It is not printed: `secret.get_secret_value()` is the text ("whsec_...") that
     `orderbase.webhooks.verify` takes.
     """
 
-    id: UUID = Field(alias="endpoint_id")
+    id: UUID = Field(validation_alias=AliasChoices("id", "endpoint_id"))
     secret: SecretStr
 
 
-class WebhookDelivery(Model):
+class WebhookDelivery(Model, frozen=True):
     """An event for an endpoint.
 
     `webhook_id` is the header of that name, the same whenever it is sent. `event_id`, `order_id`
@@ -69,14 +69,14 @@ class WebhookDelivery(Model):
     payload: dict[str, JsonValue]
     status: WebhookDeliveryStatus
     due_at: datetime
-    attempts: int = Field(alias="starts")
+    attempts: int = Field(validation_alias=AliasChoices("attempts", "starts"))
     failures: int
     error: str | None
     created_at: datetime
     delivered_at: datetime | None
 
 
-class WebhookAttempt(Model):
+class WebhookAttempt(Model, frozen=True):
     """An attempt of a delivery, and what the endpoint answered.
 
     `response` is the beginning of the answer's body. `error` is a stable code, set where there

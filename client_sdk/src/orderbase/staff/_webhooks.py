@@ -7,7 +7,8 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from orderbase._auth import AsyncAuth
-from orderbase._blocking import Blocking, Portal, blocking
+from orderbase._blocking import Blocking, blocking
+from orderbase._portal import Portal
 from orderbase._send import Sender
 from orderbase.staff import _webhook_endpoints
 from orderbase.staff._resource import StaffResource
@@ -23,7 +24,11 @@ class AsyncWebhooks(StaffResource):
         self.deliveries = AsyncWebhookDeliveries(sender, auth)
 
     async def event_types(self) -> list[str]:
-        """The events that endpoints can be told of, such as "order.paid"."""
+        """The events that endpoints can be told of, such as "order.paid".
+
+        They are not quite those that `orders.watch` tells: the guide has a table of both at
+        [`OrderEventType`][orderbase.OrderEventType].
+        """
         return await self._call(_webhook_endpoints.list_event_types())
 
     async def list(self) -> list[WebhookEndpoint]:
@@ -48,12 +53,14 @@ class AsyncWebhooks(StaffResource):
 
         Args:
             url: an https address of the public internet, of at most 2000 characters.
-            event_types: those that it is told of; see `event_types()`. "*" is all.
+            event_types: those that it is told of; `shop.staff.webhooks.event_types()` lists what
+                there is, see [`OrderEventType`][orderbase.OrderEventType]. "*" is all.
             description: for people; at most 500 characters.
 
         Raises:
             InvalidRequest: "invalid_webhook_url", `context` has the `reason`;
-                "unknown_event_type", `context` has the `event_types`; "invalid_description".
+                "unknown_event_type": none is given, or there is no such; `context` has the
+                `event_types` that there are not; "invalid_description".
         """
         return await self._call(_webhook_endpoints.create_endpoint(url, event_types, description))
 

@@ -13,7 +13,7 @@ As a plugin of pytest, `orderbase.testing.plugin` has the fixtures `orderbase_fa
 """
 
 from orderbase.testing._clock import Clock
+from orderbase.testing._faults import Fault
 from orderbase.testing._shop import ClientOptions, FakeShop
-from orderbase.testing._transport import FakeTransport
 
-__all__ = ["ClientOptions", "Clock", "FakeShop", "FakeTransport"]
+__all__ = ["ClientOptions", "Clock", "FakeShop", "Fault"]

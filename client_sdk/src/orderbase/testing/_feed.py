@@ -12,6 +12,10 @@ from orderbase.testing._store import Row, Store
 _POSITION = re.compile(r"\d{1,19}-\d{1,18}")
 _COLUMNS = ("order_id", "user_id", "type", "status", "version", "data", "created_at")
 _MAX_ROWS = 1000
+_AHEAD = (
+    "The feed has not come that far: this position is from another database, or from before this "
+    "one was restored. Begin with a new position or snapshot."
+)
 
 
 class Feed:
@@ -24,7 +28,7 @@ class Feed:
         """The caller's events after a position; for staff, all.
 
         Raises:
-            Refusal: the position or the number of rows is none.
+            Refusal: the position or the number of rows is none, or the feed is not that far.
         """
         after, wanted = arguments.get("after"), arguments.get("max_rows", 100)
         if not isinstance(wanted, int) or not 1 <= wanted <= _MAX_ROWS:
@@ -32,6 +36,8 @@ class Feed:
         if after is not None and not _POSITION.fullmatch(after):
             raise refuse(422, "invalid_position", "This is not a position of the feed.")
         start = Position.parse(after or "0-0")
+        if start > Position(self._store.transaction, 0):
+            raise refuse(422, "position_ahead", _AHEAD)
         events = (
             _shown(event)
             for event in self._store.rows("order_events")

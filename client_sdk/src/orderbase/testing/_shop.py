@@ -3,6 +3,7 @@
 from typing import TypedDict, Unpack
 
 from orderbase._client import AsyncOrderbase
+from orderbase._http import Transport
 from orderbase._session import SessionStorage
 from orderbase._sync import Orderbase
 from orderbase.models import User
@@ -11,7 +12,6 @@ from orderbase.testing._goods import Goods
 from orderbase.testing._moves import Moves
 from orderbase.testing._parts import KEY, SECRET_KEY, URL, Parts
 from orderbase.testing._people import user_of
-from orderbase.testing._transport import FakeTransport
 from orderbase.testing._troubles import Troubles
 
 
@@ -75,7 +75,7 @@ class FakeShop(Goods, Moves, Troubles):
         """An asynchronous client, on which nobody is signed in."""
         return AsyncOrderbase(self.url, self.key, transport=self.transport(), **options)
 
-    def transport(self) -> FakeTransport:
+    def transport(self) -> Transport:
         """What carries a client's requests here, for a client that you make yourself."""
         return self._parts.transport()
 

@@ -149,7 +149,7 @@ class Steps:
         payment |= {
             "status": "canceled" if failure_code == _CANCELED.code else status,
             "captured": order["total"] if status == "succeeded" else 0,
-            "client_secret": "pi_fake_secret" if status == "requires_action" else None,
+            "client_secret": _secret(payment) if status == "requires_action" else None,
             "failure_code": failure_code,
         }
         self._store.touch(payment)
@@ -169,3 +169,8 @@ class Steps:
     def _require(self, order: Row, status: str) -> None:
         if order["status"] != status:
             raise ValueError(f"order {order['number']} is {order['status']}, not {status}")
+
+
+def _secret(payment: Row) -> str:
+    """What a browser would confirm the payment with."""
+    return f"{payment['reference']}_secret_fake"

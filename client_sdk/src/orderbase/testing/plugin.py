@@ -8,9 +8,8 @@
         ...
 
 With ORDERBASE_URL and ORDERBASE_KEY in the environment, the same tests run against that shop, and
-those that ask for the fake are skipped. What `make env` prints does, too: SUPABASE_URL and
-SUPABASE_PUBLISHABLE_KEY, but only on this machine, so that no test orders from a shop that is
-meant for something else. To have products in the fake, make a fixture `orderbase_fake` of your own.
+those that ask for the fake are skipped. Nothing else makes tests order from a real shop. To have
+products in the fake, make a fixture `orderbase_fake` of your own.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
     from orderbase import AsyncOrderbase, Orderbase
     from orderbase.testing import FakeShop
 
-_HERE = frozenset({"127.0.0.1", "::1", "localhost"})
+_FAKE = "orderbase_fake"
 
 
 class _Address(NamedTuple):
@@ -45,9 +43,6 @@ def _real_shop() -> _Address | None:
         return _Address(url, key)
     if url or key:
         raise pytest.UsageError("ORDERBASE_URL and ORDERBASE_KEY go together: one is missing.")
-    url, key = os.environ.get("SUPABASE_URL"), os.environ.get("SUPABASE_PUBLISHABLE_KEY")
-    if url and key and urlsplit(url).hostname in _HERE:
-        return _Address(url, key)
     return None
 
 
@@ -57,11 +52,28 @@ def pytest_report_header() -> str:
     return f"orderbase: {real.url if real else 'the fake shop'}"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs the fake before any of its fixtures orders from the real shop."""
+    if _FAKE in getattr(item, "fixturenames", ()):
+        _skip_if_real()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> None:
+    """Skip also what asks for the fake while it runs; whoever has made the fixture."""
+    if fixturedef.argname == _FAKE:
+        _skip_if_real()
+
+
+def _skip_if_real() -> None:
+    if _real_shop():
+        pytest.skip("this test needs the fake shop, and the environment names a real one")
+
+
 @pytest.fixture
 def orderbase_fake() -> FakeShop:
     """The fake shop of this test, empty."""
-    if _real_shop():
-        pytest.skip("this test needs the fake shop, and the environment names a real one")
     from orderbase.testing import FakeShop  # noqa: PLC0415 - not before it is used
 
     return FakeShop()
@@ -88,5 +100,5 @@ def orderbase_async_shop(request: pytest.FixtureRequest) -> AsyncOrderbase:
 
 
 def _fake(request: pytest.FixtureRequest) -> FakeShop:
-    fake: FakeShop = request.getfixturevalue("orderbase_fake")
+    fake: FakeShop = request.getfixturevalue(_FAKE)
     return fake
