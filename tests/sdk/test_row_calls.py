@@ -59,8 +59,20 @@ async def test_nothing_in_a_value_becomes_a_parameter_of_its_own(shop_over: Open
     async with shop_over(server) as shop:
         await shop.rows(tables.Products).where(tables.Products.name == value).all()
     query = parse_qs(urlsplit(str(server.requests[0].url)).query)
-    assert set(query) == {"select", "order", "limit", "and"}
-    assert query["and"] == [f'(name.eq."{value}")']
+    assert set(query) == {"select", "order", "limit", "name"}
+    assert query["name"] == [f"eq.{value}"]
+
+
+async def test_a_place_is_as_exact_as_the_database_wrote_it(shop_over: OpenShop) -> None:
+    row = b'{"hour":"2026-01-01T00:00:00Z","label":"","metric":"m","value":%s}'
+    two = b",".join(row % number for number in (b"12345678901234567.1", b"12345678901234567.2"))
+    server = Recorder(*(httpx.Response(200, content=b"[" + two + b"]") for _ in range(2)))
+    async with shop_over(server) as shop:
+        query = shop.rows(tables.HourlyMetrics).order_by(tables.HourlyMetrics.value).limit(1)
+        page = await query.page()
+        await query.page(page.next)
+    behind = parse_qs(urlsplit(str(server.requests[1].url)).query)
+    assert '"12345678901234567.1"' in str(behind)
 
 
 async def test_what_writes_is_sent_once(shop_over: OpenShop) -> None:

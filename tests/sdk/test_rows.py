@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
+from enum import Enum
 from types import NoneType
 from uuid import UUID, uuid4
 
@@ -23,7 +24,8 @@ from tests.sdk.conftest import Make, OpenShop
 from tests.sdk.live import ADDRESS, create_product, place
 
 NASTY = [
-    "a,b", "(x)", "a.b", '"quoted"', '"', "\\", '\\"', "a\\", "null", "true", "*", "a*b", "%", "_",
+    "", "a,b", "(x)", "a.b", '"quoted"', '"', "\\", '\\"', "a\\", "null", "true", "*", "a*b", "%",
+    "_",
     "100%", "a&b=c", "a+b", "a b", "#", "?", "/", ";--", "'", "{1}", "[1]", "ü", "日本", "🧺",
     "e\u0301",     "and(a.eq.1)", "not.eq.1", "is.null", "in.(1,2)", ":*", "%2C", "%00", " x ",
 ]  # fmt: skip
@@ -63,7 +65,9 @@ async def test_every_value_finds_itself_and_nothing_else(shop: AsyncOrderbase) -
     label = tables.Addresses.label
     for value in NASTY:
         assert await labels(shop, label == value) == {value}
+        assert await labels(shop, label.in_([value])) == {value}
         assert await labels(shop, label.in_([value, "no such"])) == {value}
+        assert await labels(shop, ~label.in_([value]) | (label == "no such")) == {*NASTY} - {value}
         assert await labels(shop, label != value) == set(NASTY) - {value}
         literally = "".join(f"\\{letter}" if letter in "%_\\" else letter for letter in value)
         assert await labels(shop, label.like(literally)) == {value}
@@ -262,6 +266,61 @@ async def test_rows_that_are_there_are_changed(
         ]
     with pytest.raises(PermissionDenied):
         await shop.rows(tables.Products).upsert(cup, on=[tables.Products.slug])
+
+
+async def test_a_change_of_what_the_condition_names_is_answered(shop: AsyncOrderbase) -> None:
+    await save(shop, "mine", "other")
+    label, addresses = tables.Addresses.label, shop.rows(tables.Addresses)
+    changed = await addresses.where(label == "mine").update({"label": 'z"z'})
+    assert [row.label for row in changed] == ['z"z']
+    changed = await addresses.where(label.in_(['z"z', "other"])).update({"label": "y"})
+    assert [row.label for row in changed] == ["y", "y"]
+    with pytest.raises(NotFound):
+        await addresses.where(label == "mine").update({"label": "x"})
+    with pytest.raises(InvalidRequest) as refusal:
+        await addresses.where((label == "y") | (label == "x")).update({"label": "w"})
+    assert refusal.value.code == "invalid_query"
+    assert await labels(shop) == {"y"}
+
+
+@pytest.mark.parametrize("text", ["victim\0zzz", "\0", "\ud800"])
+async def test_what_postgres_would_cut_off_is_refused(shop: AsyncOrderbase, text: str) -> None:
+    await save(shop, "victim", "")
+    label, addresses = tables.Addresses.label, shop.rows(tables.Addresses)
+    for call in (
+        addresses.where(label == text).delete(),
+        addresses.where(label.in_([text, "x"])).all(),
+        shop.products.get(text),
+    ):
+        with pytest.raises(InvalidRequest) as refusal:
+            await call
+        assert refusal.value.code == "invalid_value"
+    assert await labels(shop) == {"victim", ""}
+
+
+async def test_members_of_an_enum_are_their_values(shop: AsyncOrderbase) -> None:
+    class Place(str, Enum):  # noqa: UP042 - whose str() is its name
+        HOME = "home"
+
+    await save(shop, "home", "Place.HOME")
+    assert await labels(shop, tables.Addresses.label == Place.HOME) == {"home"}
+    assert await labels(shop, tables.Addresses.label.in_([Place.HOME])) == {"home"}
+
+
+async def test_more_than_an_address_holds_is_refused(shop: AsyncOrderbase) -> None:
+    query = shop.rows(tables.Addresses).where(tables.Addresses.label.in_(["x" * 100] * 100))
+    with pytest.raises(InvalidRequest) as refusal:
+        await query.all()
+    assert refusal.value.code == "query_too_long"
+
+
+async def test_a_strict_model_is_not_told_what_only_we_asked_for(shop: AsyncOrderbase) -> None:
+    class Label(BaseModel, extra="forbid"):
+        label: str
+
+    await save(shop, "a", "b")
+    found = await shop.rows(tables.Addresses).shaped(Label).all()
+    assert {one.label for one in found} == {"a", "b"}
 
 
 async def test_what_row_security_hides_is_no_success(

@@ -61,6 +61,9 @@ class Call(Generic[T]):
             raise unreadable(response.status, response.headers) from error
 
 
+_LONGEST_QUERY = 7800
+"""Bytes; servers take addresses of about 8 KB."""
+
 ALL = "*"
 """All columns. PostgREST takes longer to read ten names than Postgres does to find a row."""
 
@@ -69,8 +72,27 @@ def select(
     table: str, parse: Callable[[bytes], T], columns: str, params: Mapping[str, str]
 ) -> Call[T]:
     """Read rows of a table."""
-    query = urlencode({"select": columns, **params}, quote_via=quote, safe=":*(),.")
-    return Call("GET", f"/rest/v1/{table}?{query}", parse)
+    return Call("GET", rows_path(table, [("select", columns), *params.items()]), parse)
+
+
+def rows_path(table: str, query: Sequence[tuple[str, str]]) -> str:
+    """The path of rows of a table.
+
+    Raises:
+        InvalidRequest: "invalid_value": Postgres would end a text at its NUL, and find other rows;
+            or it is no text. "query_too_long".
+    """
+    try:
+        written = urlencode(query, quote_via=quote, safe=":*(),.")
+    except UnicodeEncodeError:
+        written = "%00"
+    if "%00" in written:
+        message = "A text that is asked for has a NUL, or half a character."
+        raise errors.InvalidRequest(message, code="invalid_value")
+    if len(written) > _LONGEST_QUERY:
+        message = "This asks for too much at once: use fewer or shorter values."
+        raise errors.InvalidRequest(message, code="query_too_long")
+    return f"/rest/v1/{table}?{written}"
 
 
 def write(

@@ -136,6 +136,8 @@ class Table(Generic[R, I, U]):
     _facts: ClassVar[Facts[Any]]
 
     def __init_subclass__(cls, *, name: str, key: tuple[str, ...]) -> None:
+        if not key:
+            raise TypeError("a table has a primary key: rows have no order without it")
         base, *_ = cls.__orig_bases__  # type: ignore[attr-defined] # of every generic class
         facts = cls._facts = TABLES[name] = Facts(name, get_args(base)[0], key)
         for column in facts.row.model_fields:

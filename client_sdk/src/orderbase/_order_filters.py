@@ -3,13 +3,14 @@
 from collections.abc import Callable, Collection
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Literal, TypeAlias, TypedDict, Unpack
+from typing import Any, Literal, TypeAlias, TypedDict, Unpack, get_args
 from uuid import UUID
 
-from orderbase._filters import both, compared, moment, one_of
-from orderbase._ids import ids_with_prefix
+from orderbase._filters import amount_is, both, compared, literal, moment, one_of, several
+from orderbase._ids import as_uuid, ids_with_prefix
 from orderbase._keyset import Key
 from orderbase._listing import Listing, choose, filtered
+from orderbase.errors import InvalidRequest
 from orderbase.models import OrderDetails, OrderStatus
 from orderbase.money import Money
 
@@ -57,6 +58,7 @@ class StaffOrderFilters(OrderFilters, total=False):
     email: str | None
 
 
+_MOST_IDS = 200
 _BY_TIME = attrgetter("created_at", "id")
 
 
@@ -86,27 +88,40 @@ _EVERYBODYS: dict[str, Listing[OrderDetails]] = {
 
 
 def _of_cost(operator: str) -> Callable[[Money], str]:
-    return lambda money: both(
-        [compared("currency", "eq", money.currency), compared("total", operator, money.amount)]
-    )
+    return lambda money: amount_is(operator, "total", money)
+
+
+def _with_ids(ids: Collection[UUID | str]) -> str:
+    found = [as_uuid(one, "order_ids") for one in several("order_ids", ids)]
+    if len(found) > _MOST_IDS:
+        raise InvalidRequest(f"At most {_MOST_IDS} order_ids.", code="invalid_order_ids")
+    return one_of("id", found)
+
+
+def _with_statuses(statuses: Collection[OrderStatus]) -> str:
+    found = list(several("statuses", statuses))
+    if unknown := {literal(status) for status in found} - set(get_args(OrderStatus)):
+        message = f"There is no status {', '.join(sorted(unknown))}."
+        raise InvalidRequest(message, code="invalid_statuses")
+    return one_of("status", found)
 
 
 def _with_prefix(prefix: str) -> str:
-    least, most = ids_with_prefix(prefix)
+    least, most = ids_with_prefix(str(prefix))
     return both([compared("id", "gte", least), compared("id", "lte", most)])
 
 
 _CONDITIONS: dict[str, Callable[[Any], str]] = {
-    "order_ids": lambda ids: one_of("id", ids),
+    "order_ids": _with_ids,
     "id_prefix": _with_prefix,
     "number": lambda number: compared("number", "eq", number),
-    "statuses": lambda statuses: one_of("status", statuses),
+    "statuses": _with_statuses,
     "placed_since": lambda at: compared("created_at", "gte", moment(at, "placed_since")),
     "placed_before": lambda at: compared("created_at", "lt", moment(at, "placed_before")),
     "currency": lambda currency: compared("currency", "eq", currency),
     "total_at_least": _of_cost("gte"),
     "total_at_most": _of_cost("lte"),
-    "user_id": lambda user: compared("user_id", "eq", user),
+    "user_id": lambda user: compared("user_id", "eq", as_uuid(user, "user_id")),
     "email": lambda email: compared("email", "eq", email.lower()),
 }
 
@@ -125,7 +140,8 @@ def conditions(**wanted: Unpack[StaffOrderFilters]) -> list[str]:
     """What the database is asked for.
 
     Raises:
-        InvalidRequest: a moment has no time zone; "invalid_id_prefix".
+        InvalidRequest: a moment has no time zone; "invalid_id_prefix", "invalid_order_ids",
+            "invalid_statuses", "invalid_user_id".
         TypeError: there is no such filter.
     """
     return filtered(_CONDITIONS, wanted)

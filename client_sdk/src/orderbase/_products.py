@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from orderbase._call import Call, one, select
 from orderbase._each import EACH_TIME, AsyncEach
-from orderbase._filters import both, compared
+from orderbase._filters import amount_is, compared
 from orderbase._ids import is_uuid
 from orderbase._keyset import Key
 from orderbase._listing import Listing, choose, filtered
@@ -70,9 +70,7 @@ _LISTINGS: dict[str, Listing[Product]] = {
 
 
 def _of_price(operator: str) -> Callable[[Money], str]:
-    return lambda money: both(
-        [compared("currency", "eq", money.currency), compared("price", operator, money.amount)]
-    )
+    return lambda money: amount_is(operator, "price", money)
 
 
 _CONDITIONS: dict[str, Callable[[Any], str]] = {

@@ -6,15 +6,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from pydantic import BaseModel, JsonValue
 from pydantic_core import to_jsonable_python
 
 from orderbase._answers import unreadable
-from orderbase._call import Body, Call
+from orderbase._call import Body, Call, rows_path
 from orderbase._facts import Facts, R
-from orderbase._filters import literal
+from orderbase._filters import literal, parameters, require_untouched
 from orderbase._http import Response
 from orderbase._keyset import Key, behind, ordered
 from orderbase._page import MAX_ROWS, Page, check_limit, cursor, cut, values_of
@@ -24,6 +24,7 @@ from orderbase.errors import InvalidRequest, NotFound
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
 
+_CHANGED_BY_TRIGGERS = ("updated_at", "version")
 _TOTAL = re.compile(r".*/(\d+)")
 
 
@@ -95,9 +96,8 @@ def insert(wanted: Wanted[R, M], rows: Sequence[Mapping[str, object]]) -> Call[l
         raise _unfit("An insert needs rows, and nothing else.")
     body: list[JsonValue] = [_written(wanted.facts, row) for row in rows]
     names = ",".join(sorted({name for row in rows for name in row}))
-    return _call(
-        wanted, "POST", wanted.shape.rows, (), wanted.shape.columns, {"columns": names}, body
-    )
+    params = {"columns": names} if names else {}
+    return _call(wanted, "POST", wanted.shape.rows, (), wanted.shape.columns, params, body)
 
 
 def upsert(
@@ -127,6 +127,7 @@ def update(wanted: Wanted[R, M], changes: Mapping[str, object]) -> Call[list[M]]
     if not changes:
         raise _unfit("There is nothing to change.")
     body = _written(wanted.facts, changes)
+    require_untouched(wanted.conditions, (*changes, *_CHANGED_BY_TRIGGERS))
     return _call(wanted, "PATCH", _some(wanted), wanted.conditions, wanted.shape.columns, {}, body)
 
 
@@ -163,10 +164,8 @@ def _call(
 def _path(
     wanted: Wanted[Any, Any], conditions: Sequence[str], columns: str, params: Mapping[str, str]
 ) -> str:
-    query = {"select": columns, **params}
-    if conditions:
-        query["and"] = f"({','.join(conditions)})"
-    return f"/rest/v1/{wanted.facts.name}?{urlencode(query, quote_via=quote, safe=':*(),.')}"
+    query = [("select", columns), *params.items(), *parameters(conditions)]
+    return rows_path(wanted.facts.name, query)
 
 
 def _some(wanted: Wanted[Any, M]) -> Callable[[bytes], list[M]]:

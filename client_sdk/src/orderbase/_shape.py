@@ -1,13 +1,13 @@
 """What to read of each row: the columns that a model has fields for."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Generic, TypeVar, get_args
+from typing import Any, Generic, TypeVar, cast, get_args
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_core import from_json
 
 from orderbase._call import ALL
 from orderbase._facts import TABLES, Facts
@@ -47,7 +47,7 @@ class Shape(Generic[M]):
             InvalidRequest: "shape_mismatch": the caller's model says other than the database.
         """
         try:
-            return _reader(self.model).validate_json(content)
+            return _reader(self.model).validate_json(self._asked_for(content))
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             if self.ours or first["type"] == "json_invalid":
@@ -56,9 +56,19 @@ class Shape(Generic[M]):
             message = f"{self.model.__name__}.{where} is not what the rows have: {first['msg']}."
             raise InvalidRequest(message, code="shape_mismatch") from error
 
+    def _asked_for(self, content: bytes) -> bytes:
+        """Without what the model refuses, as we have asked for it."""
+        if self.ours or self.model.model_config.get("extra") != "forbid":
+            return content
+        rows = cast(list[dict[str, object]], json.loads(content))
+        for row in rows:
+            for name in [name for name in row if name.startswith(_OURS)]:
+                del row[name]
+        return json.dumps(rows).encode()
+
     def place(self, content: bytes, row: int, keys: Sequence[Key]) -> list[object]:
         """The values of a row by which its place is known."""
-        values = from_json(content)[row]
+        values = json.loads(content, parse_float=str)[row]  # as exact as the database wrote it
         return [values[key.column if self.ours else f"{_OURS}{key.column}"] for key in keys]
 
 

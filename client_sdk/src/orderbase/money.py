@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import Enum
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
@@ -35,6 +36,8 @@ class Money:
 
     def __post_init__(self) -> None:
         _require_int(self.amount)
+        if isinstance(self.currency, Enum):
+            object.__setattr__(self, "currency", self.currency.value)
         if not _CURRENCY.fullmatch(self.currency):
             raise ValueError(f"not an ISO 4217 currency code: {self.currency!r}")
 
@@ -70,6 +73,7 @@ class Money:
         return f"{self.decimal:,.{self.exponent}f} {self.currency}"
 
     def _amount_of(self, other: "Money") -> int:
+        require_money(other, "the other side")
         if other.currency != self.currency:
             raise ValueError(f"{self.currency} and {other.currency} do not mix")
         return other.amount

@@ -18,8 +18,10 @@ _ANY_CASE = re.DOTALL | re.IGNORECASE
 _TIMES = ("_at", "_until")
 
 
-def condition(column: str, text: str) -> Predicate:
+def condition(column: str, text: str, *, nested: bool = False) -> Predicate:
     """What a filter such as `status=not.in.(paid,shipped)` asks of a row.
+
+    Within a tree, `nested`, values have quotes.
 
     Raises:
         Refusal: the fake does not know the filter.
@@ -30,6 +32,8 @@ def condition(column: str, text: str) -> Predicate:
     operator, dot, operand = text.removeprefix("not.").partition(".")
     if not dot:
         raise rest_refusal(400, "PGRST100", f"failed to parse filter ({text})")
+    if nested and operator.partition("(")[0] != "in":
+        operand = _unquoted(operand)
     found = _operator(column, operator, operand)
     return _negation(found) if negated else found
 
@@ -54,9 +58,14 @@ def comparable(column: str, value: Any) -> Any:  # noqa: ANN401 - whatever a col
 
 def split(text: str) -> list[str]:
     """What commas part, except within parentheses and quotes."""
-    parts, depth, quoted, start = list[str](), 0, False, 0
+    parts, depth, start = list[str](), 0, 0
+    quoted = escaped = False
     for place, letter in enumerate(text):
-        if letter == '"' and text[place - 1 : place] != "\\":
+        if escaped:
+            escaped = False
+        elif quoted and letter == "\\":
+            escaped = True
+        elif letter == '"':
             quoted = not quoted
         elif not quoted:
             depth += (letter == "(") - (letter == ")")
@@ -79,7 +88,7 @@ def _term(text: str) -> Predicate:
     if _TREE.fullmatch(text):
         return _logic(text)
     column, _, filter_ = text.partition(".")
-    return condition(column, filter_)
+    return condition(column, filter_, nested=True)
 
 
 def _all(terms: Sequence[Predicate]) -> Predicate:
@@ -106,14 +115,14 @@ def _operator(column: str, operator: str, operand: str) -> Predicate:
             raise unknown(f"the filter is.{operand}")
         return lambda row: value_of(row, column) is wanted[operand]
     if name == "wfts" and language in ("", "english)"):
-        return lambda row: matches(_searched(row, column), _unquoted(operand))
+        return lambda row: matches(_searched(row, column), operand)
     if name == "in":
         choices = [_unquoted(choice) for choice in split(operand[1:-1])]
         return _known(column, lambda value: any(value == _like(column, value, c) for c in choices))
     if name not in _COMPARISONS:
         raise unknown(f"the filter {name}")
-    compare, right = _COMPARISONS[name], _unquoted(operand)
-    return _known(column, lambda value: compare(value, _like(column, value, right)))
+    compare = _COMPARISONS[name]
+    return _known(column, lambda value: compare(value, _like(column, value, operand)))
 
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -173,5 +182,5 @@ def _searched(row: Row, column: str) -> str:
 
 def _unquoted(text: str) -> str:
     if len(text) > 1 and text[0] == text[-1] == '"':
-        return re.sub(r"\\(.)", r"\1", text[1:-1])
+        return re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.DOTALL)
     return text
