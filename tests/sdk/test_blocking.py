@@ -269,7 +269,7 @@ class Shop(BaseHTTPRequestHandler):
 
 server = HTTPServer(("127.0.0.1", 0), Shop)
 threading.Thread(target=server.serve_forever, daemon=True).start()
-shop = Orderbase(f"http://127.0.0.1:{server.server_port}", "key")
+shop = Orderbase(f"http://127.0.0.1:{server.server_port}", "key", timeout=5, retries=0)
 assert shop.products.list() == []
 """
 FORKING = """
@@ -285,9 +285,21 @@ assert os.waitpid(child, 0)[1] == 0
 assert shop.products.list() == []
 """
 
+DROPPING = """
+import gc, warnings
+child = os.fork()
+if child == 0:
+    warnings.simplefilter("ignore")  # of what it inherited, nothing can be closed there
+    del shop
+    gc.collect()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+assert shop.products.list() == []
+"""
+
 
 @pytest.mark.parametrize("threaded", [False, True])
-@pytest.mark.parametrize("program", ["", FORKING], ids=["exit", "fork"])
+@pytest.mark.parametrize("program", ["", FORKING, DROPPING], ids=["exit", "fork", "drop"])
 def test_a_program_that_just_ends_or_forks_leaves_no_trace(program: str, threaded: bool) -> None:
     stay = "shop.orders._portal.stay()\n" if threaded else ""
     result = subprocess.run(  # noqa: S603 - our own program
