@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from orderbase import AsyncOrderbase, Orderbase
 from tests.conftest import Stack
 from tests.sdk.awaited import Awaited
+from tests.sdk.cli import Cli, connected
 from tests.sdk.elsewhere import stack
 from tests.sdk.server import Handler, HandlerTransport
 from tests.sdk.worlds import FakeWorld, StackWorld, World
@@ -27,6 +29,19 @@ def _blocking(*arguments: Any, **options: Any) -> AsyncOrderbase:  # noqa: ANN40
 def make(request: pytest.FixtureRequest) -> Make:
     """Makes a client of either kind, with the surface of the asynchronous one."""
     return AsyncOrderbase if request.param == "async" else _blocking
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: Stack) -> Cli:
+    """The command, which knows the stack, and nobody is signed in."""
+    return connected(Cli(tmp_path / "config", monkeypatch), stack)
+
+
+@pytest.fixture
+def guest(cli: Cli) -> Cli:
+    """The command of a guest."""
+    cli.run("sign-in", "--guest")
+    return cli
 
 
 @pytest.fixture(params=["stack", "fake"])

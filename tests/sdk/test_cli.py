@@ -28,7 +28,7 @@ from orderbase._http import AiohttpTransport
 from orderbase.cli import lookup, render
 from orderbase.cli.memory import FileStorage, Memory
 from tests.conftest import Stack
-from tests.sdk.cli import BUYING, Cli, connected, place
+from tests.sdk.cli import BUYING, Cli, place
 from tests.sdk.live import PASSWORD, create_product, new_email
 from tests.sdk.worlds import StackWorld
 
@@ -38,17 +38,6 @@ HOSTILE = "\x1b]0;owned\x07\x1b[2J[red]Cup[/red]\u202e\u009b31m\u2028x"
 @pytest.fixture(scope="module")
 def product(stack: Stack) -> UUID:
     return create_product(stack, stock=1000)
-
-
-@pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: Stack) -> Cli:
-    return connected(Cli(tmp_path / "config", monkeypatch), stack)
-
-
-@pytest.fixture
-def guest(cli: Cli) -> Cli:
-    cli.run("sign-in", "--guest")
-    return cli
 
 
 def kept_files(cli: Cli) -> list[Path]:

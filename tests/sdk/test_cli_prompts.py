@@ -5,24 +5,12 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import pytest
 
 from tests.conftest import Stack
-from tests.sdk.cli import BUYING, Cli, at_terminal, connected, place, read_until
+from tests.sdk.cli import BUYING, Cli, at_terminal, place, read_until
 from tests.sdk.live import create_product, new_email
-
-
-@pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: Stack) -> Cli:
-    return connected(Cli(tmp_path / "config", monkeypatch), stack)
-
-
-@pytest.fixture
-def guest(cli: Cli) -> Cli:
-    cli.run("sign-in", "--guest")
-    return cli
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """`orderbase staff` against the whole stack."""
 
 import json
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from orderbase import ConnectionFailed, Request, Response, _client
 from orderbase._http import AiohttpTransport
 from tests.conftest import Stack
-from tests.sdk.cli import BUYING, Cli, connected
+from tests.sdk.cli import BUYING, Cli
 from tests.sdk.live import create_product
 
 
@@ -19,8 +18,7 @@ def product(stack: Stack) -> UUID:
 
 
 @pytest.fixture
-def staff(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: Stack) -> Cli:
-    cli = connected(Cli(tmp_path / "config", monkeypatch), stack)
+def staff(cli: Cli, stack: Stack) -> Cli:
     sign_in(cli, stack)
     return cli
 

@@ -23,7 +23,6 @@ from tests.sdk.cli import (
     BUYING,
     Cli,
     at_terminal,
-    connected,
     interrupt,
     place,
     read_rest,
@@ -37,13 +36,6 @@ SHOW_CURSOR = "\x1b[?25h"
 @pytest.fixture(scope="module")
 def product(stack: Stack) -> UUID:
     return create_product(stack, stock=1000)
-
-
-@pytest.fixture
-def guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: Stack) -> Cli:
-    cli = connected(Cli(tmp_path / "config", monkeypatch), stack)
-    cli.run("sign-in", "--guest")
-    return cli
 
 
 def events_of(process: "subprocess.Popen[str]", order: str) -> Iterator[dict[str, Any]]:
