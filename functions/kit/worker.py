@@ -153,7 +153,9 @@ class Worker:
                 pause = _FIRST_PAUSE
                 if claimed == policy.batch_size:
                     continue
-            if time.monotonic() > self._leave_at and not self._busy() and not self._woken:
+            # A claim that was asked before an outcome was recorded did not see what this led to.
+            seen = not self._busy() and not self._stirred.is_set()
+            if seen and time.monotonic() > self._leave_at:
                 return
             if await _happens(self._stirred, pause):
                 pause = _FIRST_PAUSE

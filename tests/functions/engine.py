@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -49,7 +49,7 @@ class Engine:
         self.promised_until = 0.0
         """When, by `time.monotonic`, the last promise to look again ends."""
         self.claimed = asyncio.Event()
-        self.after_claims: list[Callable[[], object]] = []
+        self.after_claims: list[Callable[[], Awaitable[None]]] = []
         """What happens after each of the next claims, before its reply is there."""
         self.claims_in_flight = self.most_claims_in_flight = 0
 
@@ -115,7 +115,7 @@ class Engine:
         taken, self.due = self.due[:most], self.due[most:]
         self.claimed.set()
         if self.after_claims:
-            self.after_claims.pop(0)()
+            await self.after_claims.pop(0)()
         return taken
 
     def _renewed(self, row: Row) -> str:

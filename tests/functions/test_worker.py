@@ -160,7 +160,7 @@ async def test_it_lingers_for_what_commits_just_after_the_wake_up(
 async def test_a_wake_up_during_the_last_look_is_not_lost(engine: Engine, work: Make) -> None:
     worker = work(linger=0)
 
-    def committed_just_then() -> None:
+    async def committed_just_then() -> None:
         engine.due = [message(1)]
         worker.wake()
 
@@ -168,6 +168,30 @@ async def test_a_wake_up_during_the_last_look_is_not_lost(engine: Engine, work: 
     async with drained(worker):
         pass
     assert engine.outcomes() == ["succeeded"]
+
+
+async def test_what_an_outcome_led_to_during_the_last_look_is_not_left(
+    engine: Engine, work: Make
+) -> None:
+    held, recorded = Held(), asyncio.Event()
+
+    async def has_led_to_the_next(_job: Job) -> None:
+        if not recorded.is_set():
+            engine.due = [message(2)]
+        recorded.set()
+
+    async def nothing() -> None:
+        pass
+
+    async def recorded_just_then() -> None:
+        held.let_go(1, 2)
+        await recorded.wait()
+
+    engine.due, engine.after_claims = [message(1)], [nothing, recorded_just_then]
+    hooks = Hooks(after_commit=has_led_to_the_next)
+    async with drained(work(held, linger=0, looks_again=0, hooks=hooks)):
+        pass
+    assert engine.outcomes() == ["succeeded"] * 2
 
 
 async def test_a_wake_up_while_it_leaves_is_not_lost(

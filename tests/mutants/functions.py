@@ -68,6 +68,15 @@ FUNCTIONS = (
         "tests/functions/test_worker.py::test_it_promises_to_look_again_and_stays_until_that_is_past",
     ),
     Mutant(
+        "leaves too soon",
+        "A worker leaves only after a look that began when everything was recorded",
+        "functions/kit/worker.py",
+        "seen = not self._busy() and not self._stirred.is_set()",
+        "seen = not self._busy() and not self._woken",
+        "tests/functions/test_worker.py"
+        "::test_what_an_outcome_led_to_during_the_last_look_is_not_left",
+    ),
+    Mutant(
         "unsigned wake-up",
         "Only what the database has signed wakes a worker",
         "functions/kit/webhooks.py",
