@@ -2,6 +2,8 @@
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -157,6 +159,28 @@ def test_retry_after_is_seconds_or_nothing(header: str | None, seconds: float | 
     error = _answer(429, {"error_code": "over_request_rate_limit", "msg": "Slow."}, **headers)
     assert isinstance(error, errors.RateLimited)
     assert (error.retry_after, error.message) == (seconds, "Slow.")
+
+
+@pytest.mark.parametrize(
+    ("until", "seconds"),
+    [
+        ("Fri, 27 Nov 2026 12:00:07 GMT", 7.0),
+        ("Fri, 27 Nov 2026 11:59:00 GMT", 0.0),
+        ("Fri, 99 Nov 2026 12:00:00 GMT", None),
+    ],
+)
+def test_a_date_to_retry_after_is_by_the_clock_of_who_said_it(
+    until: str, seconds: float | None
+) -> None:
+    error = _answer(503, {}, retry_after=until, date="Fri, 27 Nov 2026 12:00:00 GMT")
+    assert error.retry_after == seconds
+
+
+def test_a_date_to_retry_after_is_by_our_clock_where_there_is_no_other() -> None:
+    until = datetime.now(UTC) + timedelta(minutes=5)
+    waits = _answer(503, {}, retry_after=format_datetime(until, usegmt=True)).retry_after
+    assert waits
+    assert 200 < waits <= 300
 
 
 @pytest.mark.parametrize(

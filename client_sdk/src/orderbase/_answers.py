@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from pydantic import JsonValue
 
@@ -55,7 +57,7 @@ def from_response(status: int, content: bytes, headers: Mapping[str, str]) -> Or
         code=code,
         context=context,
         request_id=next(_request_ids(headers), None),
-        retry_after=_seconds(headers.get("retry-after")),
+        retry_after=_retry_after(headers),
     )
 
 
@@ -110,8 +112,21 @@ def _request_ids(headers: Mapping[str, str]) -> Iterator[str]:
     return (headers[name] for name in _REQUEST_ID_HEADERS if name in headers)
 
 
-def _seconds(value: str | None) -> float | None:
-    return float(value) if value is not None and value.isdecimal() else None
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait; from a date, by the clock of who said it."""
+    said = headers.get("retry-after", "")
+    if said.isdecimal():
+        return float(said)
+    until = _moment(said)
+    now = _moment(headers.get("date", "")) or datetime.now(UTC)
+    return max(0.0, (until - now).total_seconds()) if until else None
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text).replace(tzinfo=UTC)  # HTTP has no other zone
+    except ValueError:
+        return None
 
 
 def _json_object(text: JsonValue) -> dict[str, JsonValue]:
