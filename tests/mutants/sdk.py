@@ -30,6 +30,14 @@ SDK = (
         "tests/sdk/test_calls.py::test_events_that_row_security_hides_are_not_an_empty_list",
     ),
     Mutant(
+        "closed words",
+        "One word that only a newer shop knows does not lose an answer",
+        f"{_PACKAGE}/models/base.py",
+        "def __get_pydantic_core_schema__(",
+        "def _unused(",
+        "tests/sdk/test_models.py::test_what_a_newer_shop_may_say_is_read",
+    ),
+    Mutant(
         "address twice",
         "An address is not added again when nobody knows what became of it",
         f"{_PACKAGE}/_addresses.py",

@@ -58,6 +58,7 @@ from orderbase.models import (
     QuoteLine,
     SavedAddress,
     Snapshot,
+    Told,
     User,
 )
 from orderbase.money import Money
@@ -128,6 +129,7 @@ __all__ = [
     "Snapshot",
     "Subscription",
     "TimedOut",
+    "Told",
     "Transport",
     "User",
     "Watch",

@@ -18,7 +18,7 @@ from pydantic import Field, JsonValue, ValidationError
 
 from orderbase.errors import WebhookRefused
 from orderbase.models import OrderStatus
-from orderbase.models.base import Model
+from orderbase.models.base import Model, Told
 from orderbase.money import Money
 
 TOLERANCE_SECONDS = 300.0
@@ -41,7 +41,7 @@ class WebhookOrder(Model, frozen=True):
 
     id: UUID
     number: int
-    status: OrderStatus
+    status: Told[OrderStatus]
     version: int
     total_amount: int = Field(validation_alias="total", serialization_alias="total")
     currency: str

@@ -114,7 +114,8 @@ def _allowed(owner: Owner, table: str, column: str) -> set[str]:
 
 def _fields(model: Model) -> dict[str, object]:
     """Types by column."""
-    return {column_of(name, field): field.annotation for name, field in model.model_fields.items()}
+    types = get_type_hints(model)
+    return {column_of(name, field): types[name] for name, field in model.model_fields.items()}
 
 
 def _optional(kind: object) -> bool:

@@ -4,7 +4,7 @@ Amounts are whole minor units beside their `currency`, as in the rows, which are
 Python in between; the properties make Money of them.
 """
 
-from orderbase.models.base import DEFERRED
+from orderbase.models.base import DEFERRED, Told
 from orderbase.models.catalogue import Inventory, Product
 from orderbase.models.images import ImageFormat, ImageVariant, ProductImage
 from orderbase.models.orders import (
@@ -46,5 +46,6 @@ __all__ = [
     "QuoteLine",
     "SavedAddress",
     "Snapshot",
+    "Told",
     "User",
 ]

@@ -3,7 +3,7 @@
 from typing import Literal, TypeAlias
 from uuid import UUID
 
-from orderbase.models.base import Model
+from orderbase.models.base import Model, Told
 
 ImageFormat: TypeAlias = Literal["webp", "jpeg"]
 
@@ -13,7 +13,7 @@ class ImageVariant(Model, frozen=True):
 
     width: int
     height: int
-    format: ImageFormat
+    format: Told[ImageFormat]
     path: str
     bytes: int
 

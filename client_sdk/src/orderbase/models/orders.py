@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field, JsonValue, model_validator
 
-from orderbase.models.base import Model, share_currency
+from orderbase.models.base import Model, Told, share_currency
 from orderbase.models.people import Address
 from orderbase.money import Money
 
@@ -83,12 +83,12 @@ class Order(Model, frozen=True):
     number: int
     user_id: UUID | None
     email: str
-    status: OrderStatus
+    status: Told[OrderStatus]
     total_amount: int = Field(validation_alias="total", serialization_alias="total")
     currency: str
     shipping_address: Address
     payment_method: str
-    ending: OrderStatus | None
+    ending: Told[OrderStatus] | None
     failure_code: str | None
     failure_message: str | None
     version: int
@@ -119,7 +119,7 @@ class OrderEvent(Model, frozen=True):
     order_id: UUID
     user_id: UUID | None
     type: str
-    status: OrderStatus
+    status: Told[OrderStatus]
     version: int
     data: dict[str, JsonValue]
     created_at: datetime

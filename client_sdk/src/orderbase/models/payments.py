@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, SecretStr
 
-from orderbase.models.base import Model
+from orderbase.models.base import Model, Told
 from orderbase.money import Money
 
 PaymentStatus: TypeAlias = Literal[
@@ -26,7 +26,7 @@ class Payment(Model, frozen=True):
     order_id: UUID
     provider: str
     reference: str
-    status: PaymentStatus
+    status: Told[PaymentStatus]
     client_secret: SecretStr | None = None
     amount_amount: int = Field(validation_alias="amount", serialization_alias="amount")
     captured_amount: int = Field(validation_alias="captured", serialization_alias="captured")

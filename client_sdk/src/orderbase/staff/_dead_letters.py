@@ -10,7 +10,7 @@ from orderbase._blocking import Blocking, blocking
 from orderbase._call import Call, rpc
 from orderbase._each import EACH_TIME, AsyncEach, iterating
 from orderbase._page import MAX_ROWS, Page, check_limit, page_of, values_of
-from orderbase.models.base import DEFERRED, Model
+from orderbase.models.base import DEFERRED, Model, Told
 from orderbase.staff._resource import StaffResource
 
 DeadLetterAction: TypeAlias = Literal["retry", "give_up"]
@@ -47,7 +47,7 @@ class DeadLetter(Model, frozen=True):
     history: tuple[FailedAttempt, ...]
     message: JsonValue
     created_at: datetime
-    resolution: DeadLetterResolution | None
+    resolution: Told[DeadLetterResolution] | None
     resolved_at: datetime | None
     resolved_by: UUID | None
 

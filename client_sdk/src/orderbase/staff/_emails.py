@@ -17,7 +17,7 @@ from orderbase._ids import as_uuid
 from orderbase._keyset import Key
 from orderbase._listing import Listing, filtered
 from orderbase._page import Page
-from orderbase.models.base import DEFERRED, Model
+from orderbase.models.base import DEFERRED, Model, Told
 from orderbase.staff._columns import columns_of
 from orderbase.staff._resource import StaffResource
 
@@ -45,7 +45,7 @@ class Email(Model, frozen=True):
     template: str
     recipient: str
     resend: int
-    status: EmailStatus
+    status: Told[EmailStatus]
     failures: int
     error: str | None
     created_at: datetime

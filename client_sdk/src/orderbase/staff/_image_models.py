@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 from uuid import UUID
 
-from orderbase.models.base import Model
+from orderbase.models.base import Model, Told
 
 UploadStatus: TypeAlias = Literal["queued", "processed", "refused"]
 UploadRefusal: TypeAlias = Literal[
@@ -29,8 +29,8 @@ class ProductUpload(Model, frozen=True):
     product_id: UUID
     name: str
     version: str
-    status: UploadStatus
-    reason: UploadRefusal | None
+    status: Told[UploadStatus]
+    reason: Told[UploadRefusal] | None
     explanation: str | None
     created_at: datetime
     updated_at: datetime

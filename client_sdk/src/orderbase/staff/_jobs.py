@@ -16,7 +16,7 @@ from orderbase._keyset import Key
 from orderbase._listing import Listing
 from orderbase._page import Page
 from orderbase.errors import NotFound
-from orderbase.models.base import DEFERRED, Model
+from orderbase.models.base import DEFERRED, Model, Told
 from orderbase.staff._columns import columns_of
 from orderbase.staff._resource import StaffResource
 
@@ -48,7 +48,7 @@ class JobRun(Model, frozen=True):
     id: UUID
     job: str
     scheduled_for: datetime
-    status: JobRunStatus
+    status: Told[JobRunStatus]
     attempts: int
     summary: dict[str, dict[str, JsonValue]]
     created_at: datetime

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, JsonValue
 
-from orderbase.models.base import Model
+from orderbase.models.base import Model, Told
 from orderbase.money import Money
 
 ShippingFailure: TypeAlias = Literal["out_of_stock", "shipping_failed"]
@@ -29,7 +29,7 @@ class Refund(Model, frozen=True):
     amount_amount: int = Field(validation_alias="amount", serialization_alias="amount")
     currency: str
     reason: str
-    status: RefundStatus
+    status: Told[RefundStatus]
     reference: str | None
     idempotency_key: UUID | None
     requested_by: UUID | None
@@ -68,6 +68,6 @@ class HistoryEntry(Model, frozen=True):
     """
 
     at: datetime
-    kind: HistoryKind
+    kind: Told[HistoryKind]
     what: str
     data: dict[str, JsonValue]

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AliasChoices, Field, JsonValue, model_validator
 
-from orderbase.models.base import Model, share_currency
+from orderbase.models.base import Model, Told, share_currency
 from orderbase.money import Money
 from orderbase.staff._amounts import by_currency
 
@@ -130,7 +130,7 @@ class Report(Model, frozen=True):
     """
 
     id: UUID
-    kind: ReportKind
+    kind: Told[ReportKind]
     period_start: datetime
     period_end: datetime
     data: dict[str, JsonValue]

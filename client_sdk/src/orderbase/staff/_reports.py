@@ -14,7 +14,7 @@ from orderbase._listing import Listing
 from orderbase._page import MAX_ROWS, Page
 from orderbase.errors import InvalidRequest
 from orderbase.models import OrderStatus
-from orderbase.models.base import DEFERRED, Model
+from orderbase.models.base import DEFERRED, Model, Told
 from orderbase.staff._columns import columns_of
 from orderbase.staff._report_models import (
     DailySales,
@@ -27,7 +27,7 @@ from orderbase.staff._resource import StaffResource
 
 
 class _Count(Model, frozen=True):
-    status: OrderStatus
+    status: Told[OrderStatus]
     orders: int
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AliasChoices, Field
 
-from orderbase.models.base import Model
+from orderbase.models.base import Model, Told
 from orderbase.models.catalogue import Inventory
 
 StockMovementKind: TypeAlias = Literal[
@@ -24,7 +24,7 @@ class StockMovement(Model, frozen=True):
     id: int
     product_id: UUID
     order_id: UUID | None
-    kind: StockMovementKind
+    kind: Told[StockMovementKind]
     on_hand_change: int
     reserved_change: int
     note: str

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AliasChoices, Field, JsonValue, SecretStr
 
-from orderbase.models.base import Model
+from orderbase.models.base import Model, Told
 
 WebhookDisabledReason: TypeAlias = Literal["staff", "gone", "failing"]
 WebhookDeliveryStatus: TypeAlias = Literal[
@@ -28,7 +28,7 @@ class WebhookEndpoint(Model, frozen=True):
     description: str
     event_types: tuple[str, ...]
     active: bool
-    disabled_reason: WebhookDisabledReason | None
+    disabled_reason: Told[WebhookDisabledReason] | None
     failures: int
     failing_since: datetime | None
     failed_attempts: int
@@ -67,7 +67,7 @@ class WebhookDelivery(Model, frozen=True):
     version: int | None
     type: str
     payload: dict[str, JsonValue]
-    status: WebhookDeliveryStatus
+    status: Told[WebhookDeliveryStatus]
     due_at: datetime
     attempts: int = Field(validation_alias=AliasChoices("attempts", "starts"))
     failures: int
