@@ -186,7 +186,7 @@ class Channel:
         replay = self._options.broadcast.replay
         if replay is None:
             return []
-        return await self._service.messages.recent(self.name, replay.since, replay.count)
+        return await self._service.recent(self.name, replay.since, replay.count)
 
     def _confirm(self, ref: Ref, missed: list[Broadcast]) -> None:
         entries = self._options.postgres_changes or []

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import struct
+from collections import deque
 from collections.abc import Callable
 
 import psycopg
@@ -13,23 +14,13 @@ from local_stack.realtime.delivery import Delivery, Match
 from local_stack.realtime.pgoutput import Change, Decoder, Relation, Transaction
 from local_stack.realtime.replication import open_stream
 from local_stack.realtime.subscriptions import SubscriptionIndex
-from local_stack.realtime.topics import Topics
+from local_stack.realtime.topics import Topic, Topics
+from local_stack.realtime.visibility import until_visible
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
-_SETTLING = 0.001
 # Changes of one transaction that are judged together.
 _BATCH, _BATCH_BYTES = 500, 1_000_000
-
-# A commit is in the stream a moment before it is visible to others. The stream tells 32 of an
-# id's 64 bits; the others are those that bring it nearest to the ids in use.
-_SETTLED = """
-select pg_visible_in_snapshot(
-  (%(id)s + 4294967296 * round((pg_snapshot_xmax(snapshot)::text::bigint - %(id)s) / 4294967296.0))
-    ::text::xid8,
-  snapshot
-)
-from pg_current_snapshot() as s (snapshot)
-"""
+_UNHEARD = 1000
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +41,8 @@ class Feed:
         self._batch_bytes = 0
         self.live = asyncio.Event()
         """Set while every change that is committed from now on will be seen."""
+        self.unheard: deque[int] = deque(maxlen=_UNHEARD)
+        """The last transactions with a message that no channel was there for."""
 
     async def run(self, on_lost: Callable[[], None], on_live: Callable[[], None]) -> None:
         """Follow the stream until cancelled; a lost connection is made anew."""
@@ -71,6 +64,7 @@ class Feed:
             decoder = Decoder()
             self._delivery.forget_tables()
             self._batch, self._batch_bytes = [], 0
+            self.unheard.clear()
             self.live.set()
             on_live()
             async for message in stream.messages():
@@ -96,12 +90,20 @@ class Feed:
 
     async def _announce(self, change: Change) -> None:
         """Send a row of `realtime.messages` to its topic."""
-        name, private = change.new.get("topic"), change.new.get("private")
-        topic = self._topics.find(name or "", private=private == "t")
-        broadcast = messages.broadcast_of(change.new) if topic and private else None
-        if topic and broadcast:
+        if not self._topic_of(change):
+            self._note_unheard(change.transaction.id)
+        elif broadcast := messages.broadcast_of(change.new):
             await self._settle(change.transaction)
-            topic.broadcast(broadcast)
+            if topic := self._topic_of(change):  # as it is now: who joins later can read the row
+                topic.broadcast(broadcast)
+
+    def _topic_of(self, change: Change) -> Topic | None:
+        name, private = change.new.get("topic"), change.new.get("private")
+        return self._topics.find(name, private=private == "t") if name and private else None
+
+    def _note_unheard(self, transaction: int) -> None:
+        if not self.unheard or self.unheard[-1] != transaction:
+            self.unheard.append(transaction)
 
     async def _flush(self) -> None:
         if not self._batch:
@@ -112,9 +114,6 @@ class Feed:
 
     async def _settle(self, transaction: Transaction) -> None:
         """Wait until the change is visible: who is told of it may read it at once."""
-        while transaction != self._settled:
-            ((visible,),) = await self._database.rows(_SETTLED, {"id": transaction.id})
-            if visible:
-                self._settled = transaction
-            else:
-                await asyncio.sleep(_SETTLING)
+        if transaction != self._settled:
+            await until_visible(self._database, [transaction.id])
+            self._settled = transaction

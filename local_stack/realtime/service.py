@@ -8,6 +8,7 @@ import psycopg
 from aiohttp import WSCloseCode
 
 from local_stack.realtime.authorization import Authorization
+from local_stack.realtime.broadcasts import Broadcast
 from local_stack.realtime.channel import Channel
 from local_stack.realtime.connection import Connection
 from local_stack.realtime.database import Database
@@ -17,6 +18,7 @@ from local_stack.realtime.messages import Messages
 from local_stack.realtime.subscribing import SubscriptionCheck, SubscriptionRefusedError
 from local_stack.realtime.subscriptions import SubscriptionIndex
 from local_stack.realtime.topics import Topics
+from local_stack.realtime.visibility import until_visible
 from local_stack.settings import Settings
 from local_stack.tokens import Tokens
 
@@ -94,6 +96,15 @@ class Service:
             if self._feed.live.is_set() and role == channel.credentials.role:
                 self.index.replace(channel, subscriptions)
                 return
+
+    async def recent(self, topic: str, since: int, limit: int) -> list[Broadcast]:
+        """What a channel that has joined missed; whatever else there is will come to it.
+
+        Raises:
+            psycopg.Error: the database is not there, or took too long.
+        """
+        await until_visible(self._asking, self._feed.unheard)
+        return await self.messages.recent(topic, since, limit)
 
     def _subscribe_all(self) -> None:
         for channel in self.topics.channels():

@@ -1,27 +1,24 @@
 """Changes of the database reach those, and only those, who may see them."""
 
 import asyncio
-import threading
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from typing import LiteralString
 
 import psycopg
 import pytest
 import pytest_asyncio
 
-from local_stack.postgres.cluster import SUPERUSER
 from local_stack.settings import Settings
 from tests.stack.realtime_kit import (
     Message,
     Table,
     connect,
-    eventually,
     plain_client,
     serve,
     token,
 )
+from tests.stack.standby import waiting_commit
 
 ALICE, BOB = str(uuid.uuid4()), str(uuid.uuid4())
 
@@ -446,46 +443,16 @@ async def test_changes_keep_the_order_of_commits(
 async def test_a_change_is_told_when_it_is_visible_and_not_before(
     url: str, bare_settings: Settings, db: psycopg.Connection
 ) -> None:
-    """A commit that waits for a standby is in the stream, but nobody can read its rows yet."""
     table = Table.create(db, "id serial primary key", rls=False)
-    admin = psycopg.connect(bare_settings.database_url(SUPERUSER), autocommit=True)
-    with admin, connect(bare_settings) as writer:
+    with connect(bare_settings) as writer:
+        rows = Table(writer, table.name)
         async with plain_client(url, bare_settings) as client:
             await client.listen("room", table.entry())
-            seen_waiting = threading.Event()
-            _set_standby(admin, "nobody")
-            writing = asyncio.create_task(
-                asyncio.to_thread(_insert_until, seen_waiting, Table(writer, table.name))
-            )
-            try:
-                await eventually(lambda: _holds(admin, _WAITS_FOR_STANDBY))
-                await eventually(lambda: _holds(admin, _STREAM_HAS_ALL))
+            async with waiting_commit(
+                bare_settings, lambda: rows.run("insert into TABLE default values")
+            ):
                 visible = table.count()
                 for id_ in range(1, visible + 1):
                     assert (await client.change())["record"] == {"id": id_}
                 assert await client.is_silent()
-            finally:
-                seen_waiting.set()
-                _set_standby(admin, "")
-                await writing
             assert (await client.change())["record"] == {"id": visible + 1}
-
-
-def _insert_until(stop: threading.Event, table: Table) -> None:
-    """The server takes up the setting when it likes: only then does a commit wait."""
-    while not stop.wait(0.005):
-        table.run("insert into TABLE default values")
-
-
-_WAITS_FOR_STANDBY = "select exists (select from pg_stat_activity where wait_event = 'SyncRep')"
-_STREAM_HAS_ALL = "select bool_and(sent_lsn >= pg_current_wal_flush_lsn()) from pg_stat_replication"
-
-
-def _holds(db: psycopg.Connection, query: LiteralString) -> bool:
-    row = db.execute(query).fetchone()
-    return bool(row and row[0])
-
-
-def _set_standby(admin: psycopg.Connection, name: LiteralString) -> None:
-    admin.execute(f"alter system set synchronous_standby_names = '{name}'")
-    admin.execute("select pg_reload_conf()")

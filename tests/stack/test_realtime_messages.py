@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from itertools import count
 
 import aiohttp
 import psycopg
@@ -22,13 +23,16 @@ from tests.stack.realtime_kit import (
     PlainClient,
     Table,
     connect,
+    eventually,
     plain_client,
     serve,
     token,
 )
+from tests.stack.standby import holds, waiting_commit
 
 ALICE = str(uuid.uuid4())
 PRIVATE = {"private": True}
+REPLAY = {"since": 0, "limit": 25}
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -215,9 +219,7 @@ async def test_a_replay_comes_first_and_nothing_comes_twice(
     url: str, bare_settings: Settings, db: psycopg.Connection, topic: str
 ) -> None:
     for number in range(30):
-        db.execute(
-            "select realtime.send(jsonb_build_object('n', %s::int), 'said', %s)", (number, topic)
-        )
+        send(db, topic, number)
     service = bare_settings.keys.service_role_key
     async with plain_client(url, bare_settings) as client:
         replay = {"since": int((time.time() - 60) * 1000), "limit": 3}
@@ -240,27 +242,59 @@ async def test_a_replay_leaves_no_gap_to_what_is_sent_meanwhile(
     service = bare_settings.keys.service_role_key
     stop = asyncio.Event()
 
-    def send(number: int) -> None:
-        db.execute(
-            "select realtime.send(jsonb_build_object('n', %s::int), 'said', %s)", (number, topic)
-        )
-
     async def sending() -> int:
         number = 0
         while not stop.is_set():
-            await asyncio.to_thread(send, number)
+            await asyncio.to_thread(send, db, topic, number)
             number += 1
         return number
 
     async with plain_client(url, bare_settings) as client:
         sender = asyncio.create_task(sending())
-        for _ in range(10):
-            replay = {"since": 0, "limit": 25}
-            await client.join(topic, {**PRIVATE, "broadcast": {"replay": replay}}, service)
-            heard = [(await client.until("broadcast"))["payload"]["n"] for _ in range(30)]
-            assert heard == [*range(heard[0], heard[0] + 30)]
-        stop.set()
-        await sender
+        try:
+            for _ in range(10):
+                await client.join(topic, {**PRIVATE, "broadcast": {"replay": REPLAY}}, service)
+                heard = [(await client.until("broadcast"))["payload"]["n"] for _ in range(30)]
+                assert heard == [*range(heard[0], heard[0] + 30)]
+        finally:
+            stop.set()
+            await sender
+
+
+async def test_a_replay_has_what_was_told_to_nobody_before_it_could_be_read(
+    url: str, bare_settings: Settings, topic: str
+) -> None:
+    service, numbers = bare_settings.keys.service_role_key, count()
+    with connect(bare_settings) as sender:
+        async with plain_client(url, bare_settings) as client:
+            async with waiting_commit(
+                bare_settings, lambda: send(sender, topic, next(numbers))
+            ) as admin:
+                admin.execute("select set_config('test.begun', clock_timestamp()::text, false)")
+                config = {**PRIVATE, "broadcast": {"replay": REPLAY}}
+                payload = {"config": config, "access_token": service}
+                await client.send(f"realtime:{topic}", "phx_join", payload)
+                await eventually(lambda: holds(admin, _ASKED))
+            last = next(numbers) - 1
+            heard = [(await client.until("broadcast"))["payload"]["n"] for _ in range(last + 1)]
+            assert heard == [*range(last + 1)]
+            assert await client.is_silent()
+
+
+_ASKED = """
+select exists (
+  select from pg_stat_activity
+  where query_start > current_setting('test.begun')::timestamptz and pid <> pg_backend_pid()
+    and (query like '%realtime.recent(%' or query like '%pg_visible_in_snapshot%')
+)
+"""
+
+
+def send(db: psycopg.Connection, topic: str, number: int) -> None:
+    """A message of the database to a private topic."""
+    db.execute(
+        "select realtime.send(jsonb_build_object('n', %s::int), 'said', %s)", (number, topic)
+    )
 
 
 async def _post(
