@@ -38,6 +38,15 @@ SDK = (
         "tests/sdk/test_models.py::test_what_a_newer_shop_may_say_is_read",
     ),
     Mutant(
+        "interrupt lingers",
+        "An interrupt ends one call, and not the next",
+        f"{_PACKAGE}/_portal.py",
+        "            run_once(loop)  # an interrupt",
+        "            # an interrupt",
+        "tests/sdk/test_blocking.py"
+        "::test_an_interrupt_just_when_a_call_ends_does_not_end_the_next_one",
+    ),
+    Mutant(
         "address twice",
         "An address is not added again when nobody knows what became of it",
         f"{_PACKAGE}/_addresses.py",

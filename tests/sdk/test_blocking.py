@@ -224,6 +224,21 @@ def test_an_interrupted_call_is_cancelled_and_the_next_one_works(threaded: bool)
         assert shop.products.list() == []
 
 
+@pytest.mark.usefixtures("interruptible")
+def test_an_interrupt_just_when_a_call_ends_does_not_end_the_next_one() -> None:
+    async def answer() -> Response:
+        # Runs when the call has ended, and before the loop is told to stop for that.
+        asyncio.get_running_loop().call_soon(_interrupt_main)
+        return EMPTY
+
+    carrier = Carrier(answer)
+    with shop_over(carrier) as shop:
+        with pytest.raises(KeyboardInterrupt):
+            shop.products.list()
+        carrier.answer = None
+        assert shop.products.list() == []
+
+
 def _interrupt_main() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 

@@ -73,6 +73,12 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
+def run_once(loop: asyncio.AbstractEventLoop) -> None:
+    """Run what is due, and no more."""
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+
+
 def cancel_all(loop: asyncio.AbstractEventLoop) -> None:
     """Cancel whatever it runs."""
     for task in asyncio.all_tasks(loop):

@@ -15,6 +15,7 @@ from orderbase._loop import (
     LoopThread,
     cancel_all,
     new_loop,
+    run_once,
     run_to_its_end,
     running_loop,
 )
@@ -116,6 +117,7 @@ class Portal:
         try:
             return loop.run_until_complete(task)
         except BaseException as error:
+            run_once(loop)  # an interrupt may have left the end of this run to the next one
             if not task.done():
                 task.cancel()
                 loop.run_until_complete(asyncio.wait([task]))
