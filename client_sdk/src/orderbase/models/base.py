@@ -21,7 +21,8 @@ class AnyText:
 
 
 Told: TypeAlias = Annotated[S, AnyText]
-"""One of these texts, as far as this version knows: a newer shop may tell others."""
+"""Type checkers see the type itself, which names all texts that this version knows. Any other is
+read, too: a newer shop may tell it."""
 
 
 class Model(
