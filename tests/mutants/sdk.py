@@ -47,6 +47,24 @@ SDK = (
         "::test_an_interrupt_just_when_a_call_ends_does_not_end_the_next_one",
     ),
     Mutant(
+        "interrupt ignored",
+        "A call that is interrupted while it is handed to another thread does not go on",
+        f"{_PACKAGE}/_portal.py",
+        "errand.give_up(self._own_loop())",
+        "pass",
+        "tests/sdk/test_blocking.py"
+        "::test_a_call_that_is_interrupted_while_it_is_handed_over_does_not_go_on",
+    ),
+    Mutant(
+        "closing cut off",
+        "Closing just when another thread's call ends cuts nothing off",
+        f"{_PACKAGE}/_portal.py",
+        "if not self._ending:",
+        "if True:",
+        "tests/sdk/test_blocking.py"
+        "::test_closing_just_when_another_thread_s_call_ends_cuts_nothing_off",
+    ),
+    Mutant(
         "address twice",
         "An address is not added again when nobody knows what became of it",
         f"{_PACKAGE}/_addresses.py",

@@ -16,7 +16,7 @@ from tests.conftest import Stack
 README = REPOSITORY / "client_sdk" / "README.md"
 ADDRESS = Address(name="Ada", line1="Main St 1", city="Berlin", postal_code="10115", country="DE")
 PASSWORD = "correct horse 1"  # noqa: S105 - of accounts that live as long as a test
-PATIENCE = 20.0
+PATIENCE = 60.0
 # So long that whatever arrives in time was not found by the timer.
 NEVER = 3600.0
 

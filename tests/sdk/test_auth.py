@@ -487,7 +487,7 @@ async def test_a_session_that_is_over_signs_out(shop_over: OpenShop) -> None:
 async def test_a_token_that_still_lasts_serves_while_auth_is_out_of_reach(
     shop_over: OpenShop,
 ) -> None:
-    server = AuthServer(lifetime=5)
+    server = AuthServer(lifetime=25)
     async with shop_over(server) as shop:
         await shop.auth.sign_in_as_guest()
         server.refusal = httpx.Response(503, json={})

@@ -17,6 +17,7 @@ import pytest
 
 from local_stack.settings import REPOSITORY
 from orderbase import Orderbase, OrderbaseError, Request, Response
+from orderbase._errand import Errand
 from orderbase._portal import PortalClosed
 
 SECONDS = 10.0
@@ -37,6 +38,15 @@ class Carrier:
 
     async def aclose(self) -> None:
         self.closed = True
+
+
+class SlowToClose(Carrier):
+    """Takes a few passes of the event loop to close."""
+
+    async def aclose(self) -> None:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        await super().aclose()
 
 
 def shop_over(carrier: Carrier) -> Orderbase:
@@ -183,6 +193,33 @@ def test_a_second_thread_does_not_wait_for_the_call_of_the_first() -> None:
         assert first.result(SECONDS) == []
 
 
+def test_closing_just_when_another_thread_s_call_ends_cuts_nothing_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    carrier, ends, closing = SlowToClose(), threading.Event(), threading.Event()
+    shop = shop_over(carrier)
+    portal = shop.orders._portal
+    give_back, wait = portal._turn.give_back, portal._finished.wait
+
+    def when_somebody_closes() -> None:
+        ends.set()
+        assert closing.wait(SECONDS)
+        give_back()
+
+    def has_been_asked_for(seconds: float) -> bool:
+        closing.set()
+        return wait(seconds)
+
+    monkeypatch.setattr(portal._turn, "give_back", when_somebody_closes)
+    monkeypatch.setattr(portal._finished, "wait", has_been_asked_for)
+    with ThreadPoolExecutor() as threads:
+        call = threads.submit(shop.products.list)
+        assert ends.wait(SECONDS)
+        shop.close()
+        assert call.result(SECONDS) == []
+    assert carrier.closed
+
+
 def test_that_a_client_is_closed_can_be_told_to_another_process() -> None:
     told = pickle.loads(pickle.dumps(PortalClosed()))  # noqa: S301 - our own
     assert (type(told), str(told)) == (PortalClosed, str(PortalClosed()))
@@ -239,6 +276,45 @@ def test_an_interrupt_just_when_a_call_ends_does_not_end_the_next_one() -> None:
         assert shop.products.list() == []
 
 
+def test_a_call_that_is_interrupted_while_it_is_handed_over_does_not_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, cancelled = threading.Event(), threading.Event()
+
+    async def answer() -> NoReturn:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+        raise AssertionError
+
+    with shop_over(Carrier(answer)) as shop:
+        portal = shop.orders._portal
+        portal.stay()
+        submit = portal._submit
+
+        def interrupted(errand: Errand[object]) -> NoReturn:
+            submit(errand)
+            assert begun.wait(SECONDS)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(portal, "_submit", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            shop.products.list()
+        assert cancelled.wait(SECONDS)
+
+
+async def test_an_errand_that_was_given_up_before_it_began_does_not_begin() -> None:
+    async def work() -> NoReturn:
+        raise AssertionError
+
+    errand = Errand(work())
+    errand.give_up(asyncio.get_running_loop())
+    with pytest.raises(asyncio.CancelledError):
+        await errand.run()
+
+
 def _interrupt_main() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
@@ -268,7 +344,7 @@ def test_a_client_for_another_user_closes_nothing() -> None:
 
 
 PREAMBLE = """
-import os, sys, threading
+import logging, os, sys, threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from orderbase import Orderbase
 
@@ -282,9 +358,10 @@ class Shop(BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+logging.getLogger("asyncio").setLevel(logging.ERROR)  # in this mode it warns of slow machines
 server = HTTPServer(("127.0.0.1", 0), Shop)
 threading.Thread(target=server.serve_forever, daemon=True).start()
-shop = Orderbase(f"http://127.0.0.1:{server.server_port}", "key", timeout=5, retries=0)
+shop = Orderbase(f"http://127.0.0.1:{server.server_port}", "key", timeout=30, retries=0)
 assert shop.products.list() == []
 """
 FORKING = """

@@ -263,7 +263,7 @@ def test_a_shop_needs_an_address_and_a_key(url: str, key: str) -> None:
 
 async def test_the_deadline_holds_for_all_attempts_together(shop_over: OpenShop) -> None:
     server = Recorder(httpx.ReadTimeout("late"))
-    async with shop_over(server, retries=1000, timeout=0.01, deadline=0.3) as shop:
+    async with shop_over(server, retries=1000, timeout=0.01, deadline=5) as shop:
         without_waiting(shop)
         with pytest.raises(TimedOut) as failure:
             await place(shop)

@@ -26,7 +26,7 @@ def interrupted(process: "subprocess.Popen[str]") -> int:
     for _ in range(20):
         process.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
-            return process.wait(1)
+            return process.wait(5)
     raise TimeoutError
 
 

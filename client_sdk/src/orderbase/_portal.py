@@ -9,6 +9,7 @@ from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from orderbase._errand import Errand
 from orderbase._loop import (
     PATIENCE_SECONDS,
     Closing,
@@ -54,7 +55,7 @@ class Portal:
         self._process = 0
         self._thread: LoopThread | None = None
         self._lasting = False
-        self._closed = False
+        self._closed = self._ending = False
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Wait for the result of a coroutine. If the wait is interrupted, so is the coroutine.
@@ -136,25 +137,24 @@ class Portal:
                 self._start_thread()
 
     def _run_there(self, work: Coroutine[Any, Any, T]) -> T:
+        errand = Errand(work)
         try:
             self.stay()
-            future = self._submit(work)
+            return self._submit(errand).result()
         except PortalClosed:  # just now
             work.close()
             raise
-        try:
-            return future.result()
         except CancelledError:
             raise PortalClosed from None
         except BaseException:
-            future.cancel()
+            errand.give_up(self._own_loop())
             raise
 
-    def _submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+    def _submit(self, errand: Errand[T]) -> Future[T]:
         with self._changing:  # the loop ends after this, or this fails
             if self._closed:
                 raise PortalClosed
-            return asyncio.run_coroutine_threadsafe(work, self._own_loop())
+            return asyncio.run_coroutine_threadsafe(errand.run(), self._own_loop())
 
     def _own_loop(self) -> asyncio.AbstractEventLoop:
         with self._changing:
@@ -182,6 +182,7 @@ class Portal:
         """Close the loop; false if another thread runs it now, and does it when its turn ends."""
         if not self._turn.take():
             return False
+        self._ending = True
         self._finish()
         self._finished.set()
         return True
@@ -189,8 +190,12 @@ class Portal:
     def _interrupt(self) -> None:
         """End the calls of the thread that has the turn, and wait for it for a while."""
         with suppress(RuntimeError):  # closed just now
-            self._own_loop().call_soon_threadsafe(cancel_all, self._own_loop())
+            self._own_loop().call_soon_threadsafe(self._cancel_calls)
         self._finished.wait(PATIENCE_SECONDS)
+
+    def _cancel_calls(self) -> None:
+        if not self._ending:  # else what runs is the end itself
+            cancel_all(self._own_loop())
 
 
 async def _after_what_is_due(work: Coroutine[Any, Any, T]) -> T:

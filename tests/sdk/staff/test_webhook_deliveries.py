@@ -174,7 +174,11 @@ async def test_events_of_a_part_of_the_feed_are_replayed(
         )
         >= 1
     )
-    assert f"msg_{order['id'].hex}_2" in await listening.told(1)
+
+    async def told() -> bool:
+        return f"msg_{order['id'].hex}_2" in await listening.told(1)
+
+    await until(told)
     none = await listening.deliveries.replay(
         listening.id, after=positions["order.paid"], until=positions["order.paid"]
     )
