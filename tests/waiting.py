@@ -8,7 +8,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def until(look: Callable[[], Awaitable[T | None]], seconds: float = 10) -> T:
+async def until(look: Callable[[], Awaitable[T | None]], seconds: float = 30) -> T:
     """What `look` returns as soon as that is true.
 
     Raises:

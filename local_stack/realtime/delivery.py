@@ -38,11 +38,14 @@ class Match:
 class Delivery:
     """Narrows down who may see each change, and sends it to them in the order of changes."""
 
-    def __init__(self, database: Database, index: SubscriptionIndex) -> None:
-        self._database = database
+    def __init__(
+        self, catalog: Catalog, users_database: Database, index: SubscriptionIndex
+    ) -> None:
+        """`users_database` is for what users wrote: policies and filters, which may be slow."""
+        self._database = users_database
         self._index = index
-        self._catalog = Catalog(database)
-        self._sight = Sight(database)
+        self._catalog = catalog
+        self._sight = Sight(users_database)
         self._views: dict[int, dict[str, TableView | None]] = {}
 
     def forget_tables(self) -> None:

@@ -29,13 +29,18 @@ class Feed:
     """Follows the stream; hands changes to those they concern, and messages to their topics."""
 
     def __init__(
-        self, url: str, database: Database, index: SubscriptionIndex, topics: Topics
+        self,
+        url: str,
+        database: Database,
+        index: SubscriptionIndex,
+        topics: Topics,
+        delivery: Delivery,
     ) -> None:
         self._url = url
         self._database = database
         self._index = index
         self._topics = topics
-        self._delivery = Delivery(database, index)
+        self._delivery = delivery
         self._settled: Transaction | None = None
         self._batch: list[Match] = []
         self._batch_bytes = 0

@@ -9,9 +9,11 @@ from aiohttp import WSCloseCode
 
 from local_stack.realtime.authorization import Authorization
 from local_stack.realtime.broadcasts import Broadcast
+from local_stack.realtime.catalog import Catalog
 from local_stack.realtime.channel import Channel
 from local_stack.realtime.connection import Connection
 from local_stack.realtime.database import Database
+from local_stack.realtime.delivery import Delivery
 from local_stack.realtime.feed import Feed
 from local_stack.realtime.limits import Limits
 from local_stack.realtime.messages import Messages
@@ -26,7 +28,7 @@ from local_stack.tokens import Tokens
 _ASKING_ROLE = "authenticator"
 _STREAMING_ROLE = "supabase_replication_admin"
 _ASKING_SECONDS = 3.0
-# What is asked about a change keeps all other changes waiting.
+# What users wrote is asked about each change, and keeps all other changes waiting.
 _DELIVERING_SECONDS = 0.5
 _RETRY_PAUSE = 0.5
 _CANCEL_AGAIN = 0.1
@@ -47,9 +49,9 @@ class Service:
         self.messages = Messages(self._asking)
         self.authorization = Authorization(self._asking, self.messages)
         self._check = SubscriptionCheck(self._asking)
-        self._feed = Feed(
-            settings.database_url(_STREAMING_ROLE), self._delivering, self.index, self.topics
-        )
+        delivery = Delivery(Catalog(self._asking), self._delivering, self.index)
+        streaming = settings.database_url(_STREAMING_ROLE)
+        self._feed = Feed(streaming, self._asking, self.index, self.topics, delivery)
 
     @property
     def live(self) -> asyncio.Event:

@@ -120,7 +120,7 @@ class Orders:
                 self.owner.execute(statement.encode(), {"id": order["id"]})
         return order
 
-    def wait_for(self, order: Row, status: str, seconds: float = 20) -> None:
+    def wait_for(self, order: Row, status: str, seconds: float = 60) -> None:
         """Until the order has the status."""
         deadline = time.monotonic() + seconds
         while (found := self.status(order)) != status:

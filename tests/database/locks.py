@@ -12,7 +12,7 @@ where datname = current_database() and wait_event_type = 'Lock'
 """
 
 
-def wait_for_a_lock(owner: psycopg.Connection[Row], seconds: float = 10) -> None:
+def wait_for_a_lock(owner: psycopg.Connection[Row], seconds: float = 30) -> None:
     """Return as soon as somebody waits for a lock; fail if nobody does in time."""
     deadline = time.monotonic() + seconds
     while not owner.execute(_WAITING.encode()).fetchall():

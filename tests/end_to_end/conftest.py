@@ -65,7 +65,7 @@ async def place(client: AsyncClient, *products: str, **changed: object) -> Row:
     return order
 
 
-async def final_status(client: AsyncClient, order: Row, seconds: float = 30) -> str:
+async def final_status(client: AsyncClient, order: Row, seconds: float = 60) -> str:
     """The status in which the order comes to rest."""
 
     async def look() -> str | None:

@@ -49,7 +49,7 @@ must(await place(stranger))
 const order = must(await place(supabase))
 const refused = await place(supabase, { items: [] })
 
-const deadline = Date.now() + 20_000
+const deadline = Date.now() + 60_000
 let rows
 do {
   rows = must(

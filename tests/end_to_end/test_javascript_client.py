@@ -20,7 +20,7 @@ def test_supabase_js_signs_in_orders_queries_and_listens(
         env=os.environ | stack.environment | {"PRODUCT_ID": product},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert result.returncode == 0, result.stderr

@@ -92,7 +92,7 @@ async def test_orders_whose_wake_ups_are_lost_are_swept_up(
     product = product_maker(settings)(stock=5)
     functions = start_functions(settings)
     try:
-        await until(lambda: asleep(settings))
+        await until(lambda: asleep(settings), seconds=60)
         redirect_wake_ups(settings, "http://127.0.0.1:9")
         for _ in range(5):
             await place(customer, product)

@@ -70,7 +70,10 @@ async def test_ten_thousand_repeated_and_shuffled_webhooks_change_nothing(
     intents = await known_intents(settings, mine)
     assert len(intents) == len(placed)
     deliveries = shuffled(events_of(intents))
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=AT_ONCE)) as session:
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=AT_ONCE),
+        timeout=aiohttp.ClientTimeout(total=None),  # most of them wait for their turn
+    ) as session:
         statuses = await asyncio.gather(
             *(deliver(session, settings, event) for event in deliveries)
         )

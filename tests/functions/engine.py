@@ -161,7 +161,7 @@ def message(number: int, **fields: object) -> Row:
     return {"message_id": number, "order_id": f"order-{number}"} | fields
 
 
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     """Wait until something is so; fail after a while."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -100,7 +100,7 @@ async def test_a_process_that_dies_or_lies_is_replaced(odd: Sandbox, content: by
 
 
 async def test_a_process_that_hangs_is_killed() -> None:
-    odd = Sandbox(1, module="tests.images.odd_child", seconds=5)
+    odd = Sandbox(1, module="tests.images.odd_child")
     first = await process_of(odd)
     odd._seconds = 0.2
     with pytest.raises(Unfinished, match="not done within"):

@@ -30,8 +30,9 @@ OPEN = [kind for kind in MODELS if "SecretStr" not in str(get_type_hints(kind))]
 
 def row_of(model: type[BaseModel]) -> dict[str, object]:
     """A row as the shop sends it."""
+    types = get_type_hints(model)
     return {
-        column_of(name, field): "EUR" if name.endswith("currency") else value_of(field.annotation)
+        column_of(name, field): "EUR" if name.endswith("currency") else value_of(types[name])
         for name, field in model.model_fields.items()
     }
 

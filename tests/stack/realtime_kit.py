@@ -20,7 +20,7 @@ from local_stack.realtime.limits import Limits
 from local_stack.settings import Settings
 from local_stack.tokens import Tokens
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 Message = dict[str, Any]
 
 

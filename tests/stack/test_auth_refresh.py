@@ -108,12 +108,12 @@ async def test_using_a_token_again_does_not_stretch_its_interval(auth: AuthServe
     first = session["refresh_token"]
     await _rotate(auth, await _rotate(auth, first))
     await auth.sql(
-        "update auth.refresh_tokens set updated_at = now() - interval '9 seconds' where token = %s",
+        "update auth.refresh_tokens set updated_at = now() - interval '5 seconds' where token = %s",
         first,
     )
     await _rotate(auth, await _rotate(auth, first))
     rows = await auth.sql(
-        "select updated_at < now() - interval '8 seconds' as old"
+        "select updated_at < now() - interval '4 seconds' as old"
         " from auth.refresh_tokens where token = %s",
         first,
     )

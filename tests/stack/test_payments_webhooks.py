@@ -47,7 +47,7 @@ class Listener:
     async def until(self, *kinds: str) -> dict[str, Answer]:
         """The first of these kinds of events, waited for."""
         found: dict[str, Answer] = {}
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not set(kinds) <= set(found):
                 event = await self.got.get()
                 found.setdefault(event.type, event.data.object)

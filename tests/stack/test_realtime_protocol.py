@@ -159,7 +159,7 @@ async def test_a_message_for_the_replaced_channel_is_ignored(
 
 async def test_expiry_closes_the_channel(url: str, bare_settings: Settings) -> None:
     async with plain_client(url, bare_settings) as client:
-        await client.join("room", {}, token(bare_settings, USER, seconds=2))
+        await client.join("room", {}, token(bare_settings, USER, seconds=5))
         message = await client.receive()
         assert message["event"] == "system"
         assert (message["payload"]["status"], message["payload"]["message"]) == (
@@ -172,8 +172,8 @@ async def test_expiry_closes_the_channel(url: str, bare_settings: Settings) -> N
 
 async def test_a_renewed_token_lives_on(url: str, bare_settings: Settings) -> None:
     async with plain_client(url, bare_settings) as client:
-        await client.join("short", {}, token(bare_settings, USER, seconds=2))
-        await client.join("renewed", {}, token(bare_settings, USER, seconds=2))
+        await client.join("short", {}, token(bare_settings, USER, seconds=5))
+        await client.join("renewed", {}, token(bare_settings, USER, seconds=5))
         renewed = {"access_token": token(bare_settings, USER)}
         await client.send("realtime:renewed", "access_token", renewed)
         assert (await client.receive())["topic"] == "realtime:short"

@@ -43,7 +43,7 @@ def processes_of(home: Path) -> dict[int, str]:
     return found
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 20) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "not in time"
@@ -106,7 +106,7 @@ def test_ctrl_c_sigterm_and_a_closed_terminal_stop_everything(
 ) -> None:
     process = run_in_foreground(home)
     process.send_signal(number)
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
     assert processes_of(home) == {}
 
@@ -116,17 +116,17 @@ def test_when_one_part_dies_all_stop_with_a_message(home: Path, part: str) -> No
     process = run_in_foreground(home)
     [victim] = [pid for pid, line in processes_of(home).items() if PARTS[part] in line]
     os.kill(victim, signal.SIGKILL)
-    output, _ = process.communicate(timeout=40)
+    output, _ = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "ended (killed by SIGKILL), so everything was stopped" in output
-    assert processes_of(home) == {}
+    wait_for(lambda: processes_of(home) == {})  # orphans of Postgres end by themselves
     assert "killed by SIGKILL" in stack_command(home, "status").stderr
 
 
 def test_no_part_outlives_a_killed_supervisor_and_the_next_start_recovers(home: Path) -> None:
     process = run_in_foreground(home)
     process.kill()
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     wait_for(lambda: processes_of(home) == {})
     start(home)
 
@@ -136,7 +136,7 @@ def test_a_stale_pid_file_of_a_crashed_postgres_does_not_matter(home: Path) -> N
     pid_file = Cluster(Settings.of_home(home)).data / "postmaster.pid"
     content = pid_file.read_text()
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     pid_file.write_text(content.replace(content.split("\n")[0], "999999", 1))
     start(home)
 

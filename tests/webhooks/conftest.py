@@ -18,5 +18,5 @@ async def receiver() -> AsyncIterator[Receiver]:
 @pytest.fixture
 async def sender() -> AsyncIterator[Sender]:
     """As in development: it may call the loopback."""
-    async with Sender.open(allow_loopback=True, seconds=2) as sender:
+    async with Sender.open(allow_loopback=True, seconds=10) as sender:
         yield sender

@@ -144,7 +144,7 @@ async def test_a_body_that_never_ends_does_not_undo_its_status(receiver: Receive
         return response
 
     receiver.answer = hang
-    async with Sender.open(allow_loopback=True, seconds=0.5) as sender:
+    async with Sender.open(allow_loopback=True, seconds=3) as sender:
         outcome = await sender.deliver(receiver.job())
     assert (outcome.status, outcome.data["response"]) == ("delivered", "wait")
 
