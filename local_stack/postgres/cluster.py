@@ -60,13 +60,13 @@ class Cluster:
             reason = _first_line(str(error), "[Errno")
             raise StackError(f"Cannot write the database to {self.folder}: {reason}") from error
 
-    def command(self) -> list[str]:
-        """What starts the server in the foreground."""
+    def command(self, **parameters: str) -> list[str]:
+        """What starts the server in the foreground, with these parameters besides its own."""
         options = _OPTIONS | {"port": str(self._settings.ports.postgres)}
         if not self._settings.durable:
             # synchronous_commit stays on: without it the change stream lags by 200 ms and more.
             options |= {"fsync": "off", "full_page_writes": "off"}
-        settings = [f"--{name}={value}" for name, value in options.items()]
+        settings = [f"--{name}={value}" for name, value in (options | parameters).items()]
         return [str(self._programs / "bin" / "postgres"), "-D", str(self.data), *settings]
 
     def recover(self) -> None:
@@ -78,7 +78,12 @@ class Cluster:
         pid_file.unlink(missing_ok=True)
 
     def bootstrap(self) -> None:
-        """Bring roles, schemas and the platform's own tables to what these files say."""
+        """Bring roles, schemas and the platform's own tables to what these files say.
+
+        A copy is as new as any other: its jobs begin now, and have missed nothing.
+        """
+        if self._settings.template is not None:
+            self._begin_jobs()
         sources = sorted(templates.BOOTSTRAP.glob("*.sql"))
         scripts = [path.read_text("utf-8") for path in sources]
         wanted = hashlib.sha256("".join(scripts).encode()).hexdigest()
@@ -96,6 +101,10 @@ class Cluster:
         """Delete the data."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self._record.unlink(missing_ok=True)
+
+    def _begin_jobs(self) -> None:
+        with psycopg.connect(self._settings.database_url(), autocommit=True) as connection:
+            connection.execute("update private.jobs set since = now()")
 
     @property
     def _made(self) -> Path:

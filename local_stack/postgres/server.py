@@ -23,8 +23,12 @@ _START_SECONDS = 20
 
 
 @contextmanager
-def serve(settings: Settings) -> Iterator[Cluster]:
+def serve(settings: Settings, **parameters: str) -> Iterator[Cluster]:
     """A server with Supabase's roles and schemas, stopped at the end; its data stay.
+
+    Args:
+        settings: the stack whose database it is.
+        parameters: of PostgreSQL, such as `autovacuum="off"`.
 
     Raises:
         StackError: it does not start.
@@ -34,7 +38,11 @@ def serve(settings: Settings) -> Iterator[Cluster]:
     settings.logs.mkdir(parents=True, exist_ok=True)
     with (settings.logs / "postgres.log").open("ab") as log:
         server = subprocess.Popen(  # noqa: S603 - our own command
-            cluster.command(), cwd="/", stdout=log, stderr=log, **account.popen_arguments()
+            cluster.command(**parameters),
+            cwd="/",
+            stdout=log,
+            stderr=log,
+            **account.popen_arguments(),
         )
     try:
         _wait_until_ready(settings)
@@ -46,11 +54,11 @@ def serve(settings: Settings) -> Iterator[Cluster]:
 
 
 @contextmanager
-def migrated() -> Iterator[Settings]:
-    """A throw-away database with all migrations and the seed, on free ports."""
+def migrated(**parameters: str) -> Iterator[Settings]:
+    """A throw-away database with all migrations and the seed, on free ports; see `serve`."""
     with tempfile.TemporaryDirectory(prefix="orderbase-") as folder:
         settings = Settings.load(Path(folder), Ports.free(), durable=False, template=template())
-        with serve(settings) as cluster:
+        with serve(settings, **parameters) as cluster:
             yield settings
         cluster.remove()
 

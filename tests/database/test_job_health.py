@@ -10,6 +10,8 @@ from tests.database.clock import Clock, alarms_of, clock_of
 from tests.database.conftest import Row
 from tests.database.line import Line
 
+pytestmark = pytest.mark.usefixtures("same_hour")
+
 
 @pytest.fixture
 def clock(line: Line) -> Iterator[Clock]:

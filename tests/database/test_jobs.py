@@ -12,6 +12,7 @@ from tests.database.clock import Clock, alarms_of, clock_of
 from tests.database.conftest import Caller, RefusedError
 from tests.database.line import Line, connected
 
+pytestmark = pytest.mark.usefixtures("same_hour")
 DONE = "return '{\"done\": 1}';"
 FAILS = "raise exception 'the cat is asleep';"
 
@@ -246,7 +247,7 @@ def test_a_task_that_takes_too_long_fails_and_stops_no_other(
     clock.start()
     [job] = clock.claim()
     with connected(database.database_url(), "service_role", {"role": "service_role"}) as limited:
-        limited.execute("set statement_timeout = '200ms'")
+        limited.execute("set statement_timeout = '2s'")
         hurried = Clock(Line(line.owner, limited, line.shopper, line.staff, line.new_product))
         assert hurried.do(job, "sweep_floor") == "failed"
     assert clock.run()["summary"]["sweep_floor"]["code"] == "57014"

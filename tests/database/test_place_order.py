@@ -1,6 +1,6 @@
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -147,6 +147,15 @@ def test_the_same_key_gives_the_same_order_and_refuses_another_basket(
     assert new_user().place(lines(product), idempotency_key=key)["id"] != first["id"]
 
 
+@pytest.fixture
+def patience(owner: psycopg.Connection[Row]) -> Iterator[None]:
+    """Who waits for a product is never told `busy`, however slow the machine; a deadlock is."""
+    owner.execute("alter function private.place_order set lock_timeout = '60s'")
+    yield
+    owner.execute("alter function private.place_order set lock_timeout = '3s'")
+
+
+@pytest.mark.usefixtures("patience")
 def test_parallel_calls_with_one_key_make_one_order(
     shopper: Caller, owner: psycopg.Connection[Row], new_product: Callable[..., str]
 ) -> None:
@@ -159,6 +168,7 @@ def test_parallel_calls_with_one_key_make_one_order(
     assert stock_of(owner, product) == (100, 1)
 
 
+@pytest.mark.usefixtures("patience")
 def test_200_callers_for_20_units_make_exactly_20_orders(
     new_user: Callable[..., Caller],
     owner: psycopg.Connection[Row],
@@ -281,6 +291,7 @@ def test_a_product_that_stays_locked_is_busy_not_broken(
     assert (refused.value.status, refused.value.code) == (503, "busy")
 
 
+@pytest.mark.usefixtures("patience")
 def test_receiving_goods_and_placing_orders_never_wait_for_each_other_for_ever(
     new_user: Callable[..., Caller],
     engine: Caller,

@@ -102,6 +102,7 @@ def unfinished(job: Row) -> Row:
     return job | {"outcome": "broken", "error": "unexpected KeyError"}
 
 
+@pytest.mark.usefixtures("same_hour")
 def test_a_day_is_a_day_of_the_shop(line: Line) -> None:
     day = "select (clock_timestamp() at time zone %s)::date as day"
     for zone in ("Pacific/Kiritimati", "Pacific/Niue"):  # a day apart, at any time

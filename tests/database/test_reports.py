@@ -12,6 +12,8 @@ from tests.database.clock import count_all_events, do_task
 from tests.database.conftest import Row
 from tests.database.line import Line, connected, wait_until_blocked
 
+pytestmark = pytest.mark.usefixtures("same_hour")
+
 
 @pytest.fixture(autouse=True)
 def without_sales(line: Line) -> Iterator[None]:
