@@ -1,18 +1,24 @@
 """What tests of the edge share: an API with settings of their own, and the database below it."""
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import aiohttp
 import psycopg
+import pytest
 
 from tests.api.calling import Person
 from tests.api.conftest import serve, settings_of
 from tests.conftest import Stack
 
 
-def edge(stack: Stack, **changed: object) -> AbstractAsyncContextManager[aiohttp.ClientSession]:
-    """A client of an API of its own."""
-    return serve(settings_of(stack, **changed))
+@asynccontextmanager
+async def edge(stack: Stack, **changed: object) -> AsyncIterator[aiohttp.ClientSession]:
+    """A client of an API of its own, which takes no busy machine for an outage."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("functions.api.product_cache._PATIENCE_SECONDS", 60)
+        async with serve(settings_of(stack, **changed)) as client:
+            yield client
 
 
 def token_of(person: Person) -> dict[str, str]:

@@ -193,7 +193,7 @@ async def test_browsers_and_networks_ask_every_time_and_get_304(
         assert answer.headers["Cache-Control"] == "public, max-age=0, must-revalidate"
         assert "CDN-Cache-Control" not in answer.headers
         assert answer.headers["Vary"] == "Origin"
-        assert answer.headers["Age"] == "0"
+        assert 0 <= int(answer.headers["Age"]) < 60
         assert not [name for name in answer.headers if name.startswith("RateLimit")]
         tag = answer.headers["ETag"]
     async with strict.get(url, headers={"If-None-Match": tag}) as answer:
@@ -323,9 +323,10 @@ async def test_the_fast_lane_answers_as_the_route_does(
     execute(stack, "insert into public.product_prices values (%s, 'US', 2, 'USD')", product)
     await get(forgetful, product)
     told = (
-        *("ETag", "X-Cache", "Cache-Control", "Content-Type", "Vary", "Content-Length", "Age"),
+        *("ETag", "X-Cache", "Cache-Control", "Content-Type", "Vary", "Content-Length"),
         *("Access-Control-Allow-Origin", "Access-Control-Expose-Headers"),
     )
+    ages = []
     for country in ("", "country=US", "country=DE"):
         for sent in ({}, {"Origin": str(stack.settings.web_url)}, {"If-None-Match": "*"}):
             answers = []
@@ -334,8 +335,10 @@ async def test_the_fast_lane_answers_as_the_route_does(
                 async with forgetful.get(url, headers=sent) as answer:
                     headers = {name: answer.headers.get(name) for name in told}
                     answers.append((answer.status, headers, await answer.read()))
+                    ages.append(int(answer.headers["Age"]))
             assert answers[0] == answers[1]
             assert answers[0][1]["X-Cache"] == "HIT"
             assert answers[0][0] == (304 if sent.get("If-None-Match") else 200)
+    assert ages == sorted(ages)
     counted = {"method": "GET", "route": "/products/{product_id}", "status": "304"}
     assert (REGISTRY.get_sample_value("orderbase_requests_total", counted) or 0) >= 6

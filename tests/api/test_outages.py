@@ -31,8 +31,9 @@ async def behind(stack: Stack) -> AsyncIterator[Behind]:
 
 @faults
 async def test_while_auths_keys_are_unknown_nobody_is_believed(
-    behind: Behind, staff: Person, fault: Fault
+    behind: Behind, staff: Person, fault: Fault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("functions.api.keys._RETRY_SECONDS", 60)
     gateway, client = behind
     gateway.faults[KEYS] = fault
     person = Person(client, staff.token)

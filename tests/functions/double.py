@@ -67,7 +67,7 @@ class Stripe:
         return int((await self._ask("GET", "/_ledger"))["balance"].get("eur", 0))
 
     @asynccontextmanager
-    async def payments(self, patience: float = 5, **more: object) -> AsyncIterator[Payments]:
+    async def payments(self, patience: float = 20, **more: object) -> AsyncIterator[Payments]:
         """A client, which waits so many seconds for a reply."""
         payments = Payments(settings(self.url, **more), timeout=patience)
         yield payments

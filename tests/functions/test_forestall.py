@@ -88,7 +88,7 @@ async def test_a_declined_charge_stays_declined(payments: Payments) -> None:
 
 
 async def test_a_charge_in_flight_is_waited_for(double: Stripe, payments: Payments) -> None:
-    await double.strike("slow", times=1, delay_seconds=0.5, method="POST")
+    await double.strike("slow", times=1, delay_seconds=3, method="POST")
     charging = asyncio.create_task(payments.charge(charge_job()))
     outcomes: list[Outcome] = []
     await waiting.until(double.has_struck)

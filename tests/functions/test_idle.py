@@ -27,7 +27,7 @@ async def test_it_is_idle_when_its_queue_is_empty(engine: Engine, work: Make) ->
 
 
 async def test_it_is_idle_at_once_if_nobody_woke_it(work: Make) -> None:
-    await asyncio.wait_for(work().idle(60), 1)
+    await asyncio.wait_for(work().idle(60), 10)
 
 
 async def test_a_wake_up_while_it_leaves_is_waited_for(engine: Engine, work: Make) -> None:
@@ -49,7 +49,8 @@ async def test_a_wake_up_while_it_leaves_is_waited_for(engine: Engine, work: Mak
 async def test_when_time_is_up_what_is_in_hand_goes_back_and_it_can_be_woken_again(
     engine: Engine, work: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_TO_FINISH", module._LAST_WORDS + 0.05)
+    monkeypatch.setattr(module, "_LAST_WORDS", 20)
+    monkeypatch.setattr(module, "_TO_FINISH", 20.05)
     held = Held()
     worker = work(held, concurrency=1)
     engine.due = [message(1)]

@@ -104,6 +104,7 @@ async def test_it_is_ready_when_its_own_check_says_so(
     client: Client, clients: Clients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(readiness, "SHARED_SECONDS", 0)
+    monkeypatch.setattr("functions.kit.app._READY_SECONDS", 60)
     for is_well, status in ((True, 200), (False, 503), (True, 200)):
         clients.is_well = is_well
         async with client.get("/health/ready") as answer:

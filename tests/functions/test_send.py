@@ -18,6 +18,7 @@ from tests.functions.sink import Sink
 
 SENDER = parse_mailbox("Café Nord <orders@example.com>")
 RECIPIENT = "ana@example.org"
+PATIENCE = 10.0
 MAIL = Mail(
     "Your order 1042",
     "Grüße  \n.\nA line of a single dot is above.\n..\n=20\n" + 300 * "ü" + "\n",
@@ -28,7 +29,7 @@ MAIL = Mail(
 @pytest.fixture(params=[False, True], ids=["one by one", "pipelined"])
 async def mailer(sink: Sink, request: pytest.FixtureRequest) -> AsyncIterator[Mailer]:
     sink.pipelining = request.param
-    mailer = Mailer(MailServer.of_url(f"smtp://{HOST}:{sink.port}"), SENDER, timeout=0.5)
+    mailer = Mailer(MailServer.of_url(f"smtp://{HOST}:{sink.port}"), SENDER, timeout=PATIENCE)
     yield mailer
     await mailer.close()
 
@@ -115,12 +116,13 @@ async def test_answers_of_the_server(
     sink: Sink, mailer: Mailer, command: str, answer: str, status: str
 ) -> None:
     sink.answers = {command: answer}
+    mailer._timeout = 2 if answer == "hang" else PATIENCE
     outcome = await send(mailer)
     assert outcome.status == {"bounced": "failed"}.get(status, status)
     assert outcome.data == ({"bounced": True} if status == "bounced" else {})
     assert outcome.error
     assert sink.mails == []
-    sink.answers = {}
+    sink.answers, mailer._timeout = {}, PATIENCE
     assert await send(mailer) == Outcome("sent"), "the next one is not harmed"
     assert len(sink.mails) == 1
 
@@ -159,7 +161,7 @@ async def test_a_server_that_does_not_greet_is_no_attempt(greeting: bytes) -> No
 
 async def test_a_password_never_travels_in_the_clear(sink: Sink) -> None:
     url = f"smtp://user:canary@{HOST}:{sink.port}"
-    mailer = Mailer(MailServer.of_url(url), SENDER, timeout=0.5)
+    mailer = Mailer(MailServer.of_url(url), SENDER, timeout=PATIENCE)
     outcome = await send(mailer)
     assert outcome.status == "postponed"
     assert "canary" not in str(outcome)

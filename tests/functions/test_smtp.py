@@ -27,7 +27,7 @@ class Server:
     async def mailer(self) -> AsyncIterator[Mailer]:
         async with await asyncio.start_server(self._serve, HOST, 0) as server:
             port = server.sockets[0].getsockname()[1]
-            mailer = Mailer(MailServer.of_url(f"smtp://{HOST}:{port}"), SENDER, timeout=1)
+            mailer = Mailer(MailServer.of_url(f"smtp://{HOST}:{port}"), SENDER, timeout=10)
             yield mailer
             await mailer.close()
 

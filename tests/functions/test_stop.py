@@ -30,8 +30,9 @@ async def test_it_finishes_what_is_in_hand_and_claims_no_more(engine: Engine, wo
 
 
 async def test_what_takes_too_long_goes_back_and_the_rest_is_recorded(
-    engine: Engine, work: Make
+    engine: Engine, work: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(module, "_LAST_WORDS", 20)
     held = Held()
     held.let_go(1, 3)
     worker = work(held)
@@ -63,7 +64,7 @@ async def test_it_ends_a_drain_that_lingers_or_never_was(work: Make) -> None:
     worker = work(linger=60)
     worker.wake()
     await asyncio.sleep(0.02)
-    await asyncio.wait_for(worker.stop(30), 1)
+    await asyncio.wait_for(worker.stop(30), 10)
 
 
 @pytest.mark.parametrize("word", ["queue", "claim"])
@@ -75,7 +76,7 @@ async def test_while_the_database_is_sat_out_it_claims_no_more(
     worker.wake()
     await until(lambda: len(engine.called(word)) == 1)
     known = engine.claims()
-    await asyncio.wait_for(worker.stop(30), 1)
+    await asyncio.wait_for(worker.stop(30), 10)
     assert (engine.claims(), engine.results) == (known, [])
 
 
@@ -86,7 +87,7 @@ async def test_it_does_not_wait_for_a_fuller_batch(engine: Engine, work: Make) -
     worker.wake()
     await until(lambda: len(engine.called("queue")) == 1)
     await asyncio.sleep(0.02)
-    await asyncio.wait_for(worker.stop(30), 1)
+    await asyncio.wait_for(worker.stop(30), 10)
     assert engine.claims() == 0
 
 
@@ -114,7 +115,7 @@ async def test_results_that_are_never_taken_do_not_hold_it_up(
     worker = work()
     worker.wake()
     await until(lambda: len(engine.called("finish")) == 1)
-    await asyncio.wait_for(worker.stop(0.02), 1)
+    await asyncio.wait_for(worker.stop(0.02), 10)
     engine.open["finish"].set()
 
 
@@ -122,11 +123,11 @@ async def test_nor_does_a_database_that_says_503_for_ever(
     engine: Engine, work: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_LAST_WORDS", 0.02)
-    engine.due, engine.faults_of["finish"] = [message(1)], [503] * 1000
-    worker = work(delays=[0.01] * 1000)
+    engine.due, engine.faults_of["finish"] = [message(1)], [503] * 10_000
+    worker = work(delays=[0.01] * 10_000)
     worker.wake()
     await until(lambda: len(engine.called("finish")) == 3)
-    await asyncio.wait_for(worker.stop(0.02), 1)
+    await asyncio.wait_for(worker.stop(0.02), 10)
 
 
 async def test_an_effect_that_will_not_be_cancelled_does_not_hold_it_up(
@@ -148,5 +149,5 @@ async def test_an_effect_that_will_not_be_cancelled_does_not_hold_it_up(
     worker = work(stubborn)
     worker.wake()
     await begun.wait()
-    await asyncio.wait_for(worker.stop(0.02), 1)
+    await asyncio.wait_for(worker.stop(0.02), 10)
     go_on.set()

@@ -112,11 +112,11 @@ async def test_it_promises_to_look_again_and_stays_until_that_is_past(
     engine: Engine, work: Make
 ) -> None:
     engine.due = [message(1)]
-    async with drained(work(looks_again=0.2)):
+    async with drained(work(looks_again=1)):
         pass
     left_at = time.monotonic()
     promises = [claim["looks_again"] for claim in engine.called("claim")]
-    assert (promises[0], promises[1], promises[-1]) == (0, 0.2, 0)
+    assert (promises[0], promises[1], promises[-1]) == (0, 1, 0)
     assert sorted(promises[1:], reverse=True) == promises[1:], "none after the first without"
     assert engine.promised_until <= left_at, "it left although wake-ups were still spared"
 
@@ -125,10 +125,10 @@ async def test_what_comes_just_before_a_promise_ends_is_still_seen(
     engine: Engine, work: Make
 ) -> None:
     engine.due = [message(1)]
-    async with drained(work(looks_again=0.4)):
+    async with drained(work(looks_again=2)):
         await until(lambda: bool(engine.results))
         await until(lambda: engine.called("claim")[-1]["looks_again"] == 0)
-        await until(lambda: time.monotonic() > engine.promised_until - 0.1)
+        await until(lambda: time.monotonic() > engine.promised_until - 1)
         engine.due = [message(2)]  # and nobody wakes anybody
     assert engine.outcomes() == ["succeeded"] * 2
 
@@ -151,7 +151,7 @@ async def test_where_nothing_is_it_promises_nothing_and_leaves(engine: Engine, w
 async def test_it_lingers_for_what_commits_just_after_the_wake_up(
     engine: Engine, work: Make
 ) -> None:
-    async with drained(work()):
+    async with drained(work(linger=1)):
         await until(lambda: engine.claims() >= 1 and not engine.claims_in_flight)
         engine.due = [message(1)]
     assert engine.outcomes() == ["succeeded"]

@@ -62,7 +62,7 @@ async def drained(worker: Worker) -> AsyncIterator[None]:
     worker.wake()
     yield
     while (drain := worker._drain) and not drain.done():
-        await asyncio.wait_for(asyncio.shield(drain), 5)
+        await asyncio.wait_for(asyncio.shield(drain), 20)
 
 
 def sample(name: str, **labels: str) -> float:
