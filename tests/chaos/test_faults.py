@@ -121,9 +121,7 @@ async def test_an_effect_longer_than_its_lease_is_kept_by_renewing(
 ) -> None:
     """Two processes look at the queue all the time, and only one of them charges."""
     await world.sql.run("update private.queues set lease_seconds = 3")
-    await world.shop.set_faults(
-        {"mode": "slow", "method": "POST", "times": 1, "delay_seconds": 7}
-    )
+    await world.shop.set_faults({"mode": "slow", "method": "POST", "times": 1, "delay_seconds": 7})
     case = Case(world, "charge", "before_call", PLAIN)
     await case.place()
     async with workers_of(
