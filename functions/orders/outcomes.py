@@ -33,7 +33,8 @@ async def answered(call: Awaitable[Outcome]) -> Outcome:
     except (stripe.APIConnectionError, aiohttp.ClientError, TimeoutError) as error:
         return _unanswered(error)
     except stripe.StripeError as error:
-        return Outcome.retry(describe(error), trouble=not isinstance(error, _OUR_MISTAKES))
+        ours = isinstance(error, _OUR_MISTAKES)
+        return Outcome.retry(describe(error), trouble=not ours and not _is_replayed(error))
 
 
 def of_intent(intent: PaymentIntent, currency: str) -> Outcome:
@@ -90,6 +91,11 @@ def describe(error: Exception) -> str:
     """For staff: the kind of error and Stripe's own name of the request; no personal data."""
     request = getattr(error, "request_id", None)
     return f"{type(error).__name__} {getattr(error, 'code', None) or ''} (request {request})"
+
+
+def _is_replayed(error: stripe.StripeError) -> bool:
+    """Whether this is the answer to an earlier call, which tells nothing of the service now."""
+    return error.headers is not None and error.headers.get("Idempotent-Replayed") == "true"
 
 
 def _declined(error: stripe.CardError) -> Outcome:

@@ -78,7 +78,11 @@ class Payments:
     async def _known_intent(self, job: Job) -> PaymentIntent | None:
         if job["reference"]:
             return await self._stripe.v1.payment_intents.retrieve_async(job["reference"])
-        query = f'metadata["{KEY_NAME}"]:"{job["key"]}"'
+        return await self._find(KEY_NAME, job["key"])
+
+    async def _find(self, name: str, value: str) -> PaymentIntent | None:
+        """The intent with this metadata."""
+        query = f'metadata["{name}"]:"{value}"'
         found = await self._stripe.v1.payment_intents.search_async({"query": query, "limit": 1})
         return found.data[0] if found.data else None
 
@@ -114,6 +118,15 @@ class Payments:
         return of_intent(earlier, job["currency"])
 
     async def _use_up_key(self, job: Job) -> Outcome:
+        try:
+            await self._create_unpaid(job)
+        except stripe.APIError:
+            # Stripe may have made it all the same; it then replays its own fault for a day.
+            if await self._find(_FORESTALLED, job["key"]) is None:
+                raise
+        return not_charged(None, None, "canceled")
+
+    async def _create_unpaid(self, job: Job) -> None:
         await self._stripe.v1.payment_intents.create_async(
             {
                 "amount": job["amount"] * factor(job["currency"]),
@@ -122,7 +135,6 @@ class Payments:
             },
             {"idempotency_key": job["key"]},
         )
-        return not_charged(None, None, "canceled")
 
     async def _capture(self, job: Job) -> Outcome:
         if job["starts"] > 1:

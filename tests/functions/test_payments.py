@@ -246,3 +246,12 @@ async def test_an_attempt_that_never_reached_stripe_is_made(
 ) -> None:
     assert (await payments.charge(charge_job(starts=2))).status == "succeeded"
     assert len(await double.charges()) == 1
+
+
+async def test_what_stripe_said_to_an_earlier_call_tells_nothing_of_it_now(
+    double: Stripe, payments: Payments
+) -> None:
+    """Else one key that replays its 500 for a day would keep all others from Stripe."""
+    await double.strike("charge_then_500", times=1)
+    outcomes = [await payments.charge(charge_job(starts=1)) for _ in range(2)]
+    assert [(one.status, one.trouble) for one in outcomes] == [("retry", True), ("retry", False)]

@@ -12,6 +12,24 @@ FUNCTIONS = (
         "tests/functions/test_payments.py::test_an_earlier_attempt_is_found_though_its_key_says_500_or_is_forgotten",
     ),
     Mutant(
+        "used up and not seen",
+        "A key that was used up is known to be, though the reply was lost and 500 is replayed",
+        "functions/orders/payments.py",
+        'if await self._find(_FORESTALLED, job["key"]) is None:',
+        "if True:",
+        "tests/functions/test_forestall.py"
+        "::test_a_key_that_was_used_up_though_stripe_said_500_is_used_up",
+    ),
+    Mutant(
+        "replays are trouble",
+        "A replayed 500 does not open the circuit breaker for others",
+        "functions/orders/outcomes.py",
+        "trouble=not ours and not _is_replayed(error)",
+        "trouble=not ours",
+        "tests/functions/test_payments.py"
+        "::test_what_stripe_said_to_an_earlier_call_tells_nothing_of_it_now",
+    ),
+    Mutant(
         "key not used up",
         "A charge that must not happen any more uses up its key",
         "functions/orders/payments.py",
