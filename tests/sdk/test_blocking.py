@@ -40,6 +40,22 @@ class Carrier:
         self.closed = True
 
 
+class Silent(Carrier):
+    """Never answers."""
+
+    def __init__(self) -> None:
+        super().__init__(self._wait)
+        self.asked, self.cancelled = threading.Event(), threading.Event()
+
+    async def _wait(self) -> NoReturn:
+        self.asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.cancelled.set()
+        raise AssertionError
+
+
 class SlowToClose(Carrier):
     """Takes a few passes of the event loop to close."""
 
@@ -139,36 +155,23 @@ def test_a_closed_client_says_so(threaded: bool) -> None:
 
 
 def test_closing_ends_what_still_waits() -> None:
-    started = threading.Event()
-
-    async def answer() -> NoReturn:
-        started.set()
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    shop = shop_over(Carrier(answer))
+    carrier = Silent()
+    shop = shop_over(carrier)
     shop.orders._portal.stay()
     with ThreadPoolExecutor(1) as threads:
         call = threads.submit(shop.products.list)
-        assert started.wait(SECONDS)
+        assert carrier.asked.wait(SECONDS)
         shop.close()
         with pytest.raises(RuntimeError, match="closed"):
             call.result(SECONDS)
 
 
 def test_closing_ends_the_call_of_the_thread_that_runs_the_loop() -> None:
-    started = threading.Event()
-
-    async def answer() -> NoReturn:
-        started.set()
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    carrier = Carrier(answer)
+    carrier = Silent()
     shop = shop_over(carrier)
     with ThreadPoolExecutor(1) as threads:
         call = threads.submit(shop.products.list)
-        assert started.wait(SECONDS)
+        assert carrier.asked.wait(SECONDS)
         shop.close()
         assert carrier.closed
         with pytest.raises(RuntimeError, match="closed"):
@@ -279,30 +282,21 @@ def test_an_interrupt_just_when_a_call_ends_does_not_end_the_next_one() -> None:
 def test_a_call_that_is_interrupted_while_it_is_handed_over_does_not_go_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    begun, cancelled = threading.Event(), threading.Event()
-
-    async def answer() -> NoReturn:
-        begun.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            cancelled.set()
-        raise AssertionError
-
-    with shop_over(Carrier(answer)) as shop:
+    carrier = Silent()
+    with shop_over(carrier) as shop:
         portal = shop.orders._portal
         portal.stay()
         submit = portal._submit
 
         def interrupted(errand: Errand[object]) -> NoReturn:
             submit(errand)
-            assert begun.wait(SECONDS)
+            assert carrier.asked.wait(SECONDS)
             raise KeyboardInterrupt
 
         monkeypatch.setattr(portal, "_submit", interrupted)
         with pytest.raises(KeyboardInterrupt):
             shop.products.list()
-        assert cancelled.wait(SECONDS)
+        assert carrier.cancelled.wait(SECONDS)
 
 
 async def test_an_errand_that_was_given_up_before_it_began_does_not_begin() -> None:
